@@ -1,0 +1,87 @@
+"""What is proved about a network: primal value, dual value, gap, and the scope of the proof."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Scope(Enum):
+    """What the bound on sup |eta|, and therefore the gap, is worth."""
+
+    GLOBAL = "global"
+    """Proved for every neuron in R^d, with outward rounding margins."""
+    LOCAL = "local"
+    """The largest value that a thorough search found: no proof."""
+    DICTIONARY = "dictionary"
+    """Exact, but only over the finite dictionary that a solver was given."""
+
+    @property
+    def meaning(self) -> str:
+        """Return the scope as half a sentence."""
+        return {
+            Scope.GLOBAL: "proved over all neurons",
+            Scope.LOCAL: "over all neurons that a search found, not a proof",
+            Scope.DICTIONARY: "over the given dictionary only",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A network's distance from optimality: F* lies in [dual, primal].
+
+    Attributes
+    ----------
+    primal : float
+        F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f).
+    dual : float
+        Lower bound of the optimal value F*, valid within `scope`.
+    gap : float
+        primal - dual, rounding error included, never negative.
+    relative_gap : float
+        gap / max(|primal|, resolution).
+    sup_bound : float
+        U >= sup |eta(w, b)| (not divided by alpha), valid within `scope`.
+    sup_attained : float
+        Largest |eta| seen at a neuron.
+    scope : Scope
+        What `sup_bound` is worth.
+    alpha : float
+        Penalty of the problem; the network is optimal if the sup is alpha or less.
+    scale : float
+        The factor t applied to the dual point.
+    n_neurons, sparsity_bound : int
+        Number of neurons, and the number that some optimum never exceeds, n - rank [1 X].
+    resolution : float
+        Objective value that rounding of the targets alone can produce; smaller gaps mean zero.
+    """
+
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
+    sup_bound: float
+    sup_attained: float
+    scope: Scope
+    alpha: float
+    scale: float
+    n_neurons: int
+    sparsity_bound: int
+    resolution: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"objective {self.primal:.9g}, optimum >= {self.dual:.9g}, "
+            f"relative gap {self.relative_gap:.2e} ({self.scope.name}: {self.scope.meaning}), "
+            f"{self.n_neurons} neurons (some optimum has at most {self.sparsity_bound})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain numbers and strings, fit for JSON."""
+        return {**asdict(self), "scope": self.scope.value}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Certificate:
+        """Return the certificate that `to_dict` wrote."""
+        return cls(**{**fields, "scope": Scope(fields["scope"])})

@@ -1,0 +1,87 @@
+"""The dual certificate eta of a dual point, and the gap it proves.
+
+With q in R^n, A^T q = 0 (A = [1 X]) and U >= sup |eta_q(w, b)| over all ||w||_2 = 1 and b,
+
+    eta_q(w, b) = sum_i q_i relu(w.x_i - b),        D(t q) = -sum_i s_i l*(y_i, -t p_i),  p = q / s
+
+D(t q) is a lower bound of the optimal value for every t with t U <= alpha and t q in the domain
+of l* (Fenchel duality; Parhi and Nowak, "Deep learning meets sparse regularization", 2023, for
+the primal; the derivation is in docs/mathematics.md).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .checks import Array
+from .losses import Loss
+
+_UNIT_ROUNDOFF = 2.0**-53
+_CHUNK = 1 << 22
+
+
+def eta(X: Array, q: Array, weights: Array, biases: Array) -> Array:
+    """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
+    values = np.empty(len(weights))
+    step = max(1, _CHUNK // max(1, len(X)))
+    for start in range(0, len(weights), step):
+        part = slice(start, start + step)
+        values[part] = q @ np.maximum(X @ weights[part].T - biases[part], 0.0)
+    return values
+
+
+class DualGap(NamedTuple):
+    """Gap F - D(t q), its scale t, and the part of it that bounds floating-point error."""
+
+    gap: float
+    scale: float
+    rounding: float
+
+
+def duality_gap(
+    loss: Loss,
+    y: Array,
+    s: Array,
+    z: Array,
+    q: Array,
+    affine_values: Array,
+    amplitudes: Array,
+    eta_values: Array,
+    alpha: float,
+    sup_bound: float,
+) -> DualGap:
+    """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
+
+    gap(t) = sum_k (alpha |a_k| - t a_k eta_k) + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i]
+             - t q.(A c) + rounding
+
+    where q.(A c) vanishes up to rounding and `rounding` bounds the error of the sums.
+
+    Parameters
+    ----------
+    loss, y, s : Loss, ndarray of shape (n,), ndarray of shape (n,)
+        Data with positive weights.
+    z, affine_values : ndarray of shape (n,)
+        Fitted values of the network and of its affine part.
+    q : ndarray of shape (n,)
+        Dual point with A^T q = 0.
+    amplitudes, eta_values : ndarray of shape (n_neurons,)
+        a_k and eta_q(w_k, b_k).
+    alpha, sup_bound : float
+        Penalty, and U above.
+    """
+    limit = alpha / sup_bound if sup_bound > 0 else np.inf
+    t = loss.dual_scale(y, q, s, limit)
+    atoms = alpha * np.abs(amplitudes) - t * amplitudes * eta_values
+    fit = s * loss.fenchel_gap(y, z, t * q / s)
+    drift = t * q * affine_values
+    size = (
+        float(np.sum(alpha * np.abs(amplitudes) + np.abs(t * amplitudes * eta_values)))
+        + float(np.sum(s * loss.value(y, z)))
+        + float(np.sum(np.abs(fit)))
+    )
+    rounding = (len(y) + len(amplitudes) + 8) * _UNIT_ROUNDOFF * size
+    gap = float(atoms.sum()) + float(fit.sum()) - float(drift.sum())
+    return DualGap(max(gap, 0.0) + rounding, t, rounding)

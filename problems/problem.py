@@ -1,0 +1,254 @@
+"""The optimisation problem: data and formulas, no algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .affine import AffineBasis, project_out_affine
+from .certificate import Certificate, Scope
+from .checks import Array, as_float_array, as_positive, as_weights
+from .dual import duality_gap, eta
+from .losses import Loss, get_loss
+from .network import RidgeSpline
+from .reductions import Reduction, reduce
+
+SupOracle = Callable[["RadonTVProblem", Array], float]
+"""Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
+
+
+@dataclass(frozen=True, eq=False)
+class RadonTVProblem:
+    """Minimise F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f) over all functions f on R^d.
+
+    Its minimisers are ridge splines f(x) = sum_k a_k relu(w_k.x - b_k) + c.x + c0 with
+    ||w_k||_2 = 1, RTV(f) = sum_k |a_k|, and some minimiser has at most n - rank [1 X] neurons
+    (Parhi and Nowak, "Banach space representer theorems for neural networks and ridge splines",
+    2021, Theorem 1). Training a shallow ReLU network with weight decay alpha (unpenalised biases
+    and affine part) has the same minimal value.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Inputs. The penalty depends on their units; rescale features that are not comparable.
+    y : array-like of shape (n_samples,)
+        Targets.
+    alpha : float
+        Penalty > 0. The loss is a weighted *mean*, so alpha means what it means in
+        `sklearn.linear_model.Lasso`.
+    loss : str or Loss, default="squared"
+        "squared" is 1/2 (y - f)^2.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0, normalised to sum 1 and stored as `s`. A weight of 0 is a removed row, a
+        repeated row is the sum of its weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sparse, complex, textual, non-finite or misshapen arguments; the message names the
+        argument, its value and the remedy.
+    """
+
+    X: Array
+    y: Array
+    alpha: float
+    loss: Loss = "squared"  # type: ignore[assignment]
+    sample_weight: Array | None = None
+
+    def __post_init__(self) -> None:
+        X = as_float_array("X", self.X, ndim=2)
+        y = as_float_array("y", self.y, ndim=1)
+        if len(X) == 0:
+            raise ValueError("X has 0 samples; at least one is needed.")
+        if X.shape[1] == 0:
+            raise ValueError("X has 0 features; at least one is needed.")
+        if len(X) != len(y):
+            raise ValueError(f"X has {len(X)} rows but y has {len(y)} entries; they must agree.")
+        weights = as_weights("sample_weight", self.sample_weight, len(X))
+        for name, value in {
+            "X": X,
+            "y": y,
+            "alpha": as_positive("alpha", self.alpha),
+            "loss": get_loss(self.loss),
+            "sample_weight": None if self.sample_weight is None else weights,
+            "s": weights,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    s: Array = None  # type: ignore[assignment]
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows of X."""
+        return len(self.X)
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return self.X.shape[1]
+
+    @cached_property
+    def reduction(self) -> Reduction:
+        """The same problem on distinct, centred, rotated and scaled rows."""
+        return reduce(self.X, self.y, self.s, self.alpha, self.loss)
+
+    @cached_property
+    def affine(self) -> AffineBasis:
+        """Orthonormal basis of the affine functions on the rows of positive weight."""
+        return AffineBasis.of(self.X[self._live], self.s[self._live])
+
+    @cached_property
+    def _live(self) -> np.ndarray:
+        return self.s > 0
+
+    @property
+    def sparsity_bound(self) -> int:
+        """n - rank [1 X] over distinct rows: some optimum has no more neurons."""
+        return self.reduction.n_distinct - self.reduction.rank - 1
+
+    def with_alpha(self, alpha: float) -> RadonTVProblem:
+        """Return the problem with another penalty."""
+        return replace(self, alpha=alpha, s=None)
+
+    def objective(self, network: RidgeSpline) -> float:
+        """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f)."""
+        live = self._live
+        values = self.loss.value(self.y[live], network(self.X[live]))
+        return float(self.s[live] @ values) + self.alpha * network.rtv
+
+    def refit_affine(self, network: RidgeSpline) -> RidgeSpline:
+        """Return the network with the affine part that minimises F for these neurons.
+
+        Newton's method on theta -> sum_i s_i l(y_i, Psi a + B theta); exact in one step for the
+        squared loss, a second step removes rounding.
+        """
+        live, basis = self._live, self.affine
+        y, s = self.y[live], self.s[live]
+        ridge = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
+        theta = np.zeros(basis.rank + 1)
+        for _ in range(2 if self.loss.quadratic else 50):
+            z = ridge + basis.columns @ theta
+            gradient = basis.columns.T @ (s * self.loss.gradient(y, z))
+            curvature = s * self.loss.curvature(y, z)
+            hessian = (basis.columns * curvature[:, None]).T @ basis.columns
+            step = np.linalg.solve(hessian, gradient)
+            theta = theta - step
+            if float(np.abs(step).max()) <= 1e-15 * float(np.abs(theta).max()):
+                break
+        return network.with_affine(*basis.evaluate(theta))
+
+    def affine_fit(self) -> RidgeSpline:
+        """Return the best affine function: the optimum for alpha >= alpha_max."""
+        return self.refit_affine(RidgeSpline.affine(np.zeros(self.n_features)))
+
+    def dual_point(self, network: RidgeSpline) -> Array:
+        """Return q = -s l'(y, f(X)) for the refitted network, with [1 X]^T q = 0, shape (n,)."""
+        return self._dual_point(self.refit_affine(network))
+
+    def _dual_point(self, refitted: RidgeSpline) -> Array:
+        live = self._live
+        z = refitted(self.X[live])
+        q = np.zeros(self.n_samples)
+        slope = -self.s[live] * self.loss.gradient(self.y[live], z)
+        q[live] = project_out_affine(self.affine, slope, self.s[live])
+        return q
+
+    def eta(self, q: Array, weights: Array, biases: Array) -> Array:
+        """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
+        return eta(self.X, q, weights, biases)
+
+    def dual_value(self, q: Array) -> float:
+        """Return D(q) = -sum_i s_i l*(y_i, -q_i / s_i); a bound on F* only if q is feasible."""
+        live = self._live
+        s = self.s[live]
+        return -float(s @ self.loss.conjugate(self.y[live], -q[live] / s))
+
+    def certificate(
+        self,
+        network: RidgeSpline,
+        sup_bound: float,
+        scope: Scope,
+        *,
+        sup_attained: float | None = None,
+    ) -> Certificate:
+        """Return the certificate of `network` for a bound on sup |eta| of its dual point.
+
+        Everything but `sup_bound` is recomputed here, from the data and the network alone.
+
+        Parameters
+        ----------
+        network : RidgeSpline
+            Any network; its affine part is refitted for the dual point, which is
+            `dual_point(network)`.
+        sup_bound : float
+            U >= sup |eta| for that dual point, valid within `scope`. It is raised to the values
+            found at the network's own neurons.
+        scope : Scope
+            What `sup_bound` is worth.
+        sup_attained : float, default=None
+            Largest |eta| known to be attained.
+        """
+        live = self._live
+        y, s = self.y[live], self.s[live]
+        fitted = self.refit_affine(network)
+        merged = fitted.merged()
+        z = fitted(self.X[live])
+        q = self._dual_point(fitted)
+        values = self.eta(q, merged.weights, merged.biases)
+        attained = max(float(np.abs(values).max(initial=0.0)), sup_attained or 0.0)
+        bound = max(float(sup_bound), attained)
+        affine = self.X[live] @ fitted.coef + fitted.intercept
+        proved = duality_gap(
+            self.loss, y, s, z, q[live], affine, merged.amplitudes, values, self.alpha, bound
+        )
+        primal = self.objective(network)
+        gap = proved.gap + max(primal - self.objective(fitted), 0.0)
+        resolution = self.loss.resolution(y, s)
+        return Certificate(
+            primal=primal,
+            dual=primal - gap,
+            gap=gap,
+            relative_gap=gap / max(abs(primal), resolution, np.finfo(np.float64).tiny),
+            sup_bound=bound,
+            sup_attained=attained,
+            scope=scope,
+            alpha=self.alpha,
+            scale=proved.scale,
+            n_neurons=merged.n_neurons,
+            sparsity_bound=self.sparsity_bound,
+            resolution=resolution,
+        )
+
+    def alpha_max(self, oracle: SupOracle | None = None) -> float:
+        """Return sup |eta_q0| at the best affine fit: the optimum is affine iff alpha is no less.
+
+        Parameters
+        ----------
+        oracle : callable (problem, q) -> float, default=None
+            How the sup is found. By default the search that `radontv.solvers` registers: exact
+            for at most 2 dimensions, otherwise the largest value that a thorough search finds.
+        """
+        search = oracle or _ORACLE.get("sup")
+        if search is None:
+            raise RuntimeError("alpha_max needs an oracle; import radontv.solvers to have one.")
+        return search(self, self._dual_point(self.affine_fit()))
+
+    def __repr__(self) -> str:
+        return (
+            f"RadonTVProblem(n_samples={self.n_samples}, n_features={self.n_features}, "
+            f"alpha={self.alpha:.6g}, loss={self.loss.name!r})"
+        )
+
+
+_ORACLE: dict[str, SupOracle] = {}
+
+
+def register_sup_oracle(oracle: SupOracle) -> None:
+    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm."""
+    _ORACLE["sup"] = oracle
+
+

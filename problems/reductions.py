@@ -1,0 +1,208 @@
+"""Reductions that lose nothing: zero weights, duplicate rows, rank, units.
+
+Every solver works on the reduced data. `Reduction` carries what is needed to map a problem
+down and networks, dual points and bounds back up:
+
+1. rows with zero weight are dropped;
+2. equal rows are merged (squared loss: weighted mean target, summed weight, and a constant);
+3. inputs are centred and, if their differences span only r < d dimensions, rotated into an
+   orthonormal basis of that span (a weight orthogonal to it is constant on the data);
+4. inputs and targets are divided by powers of two, which is exact: x' = V^T (x - centre) / a,
+   y' = (y - affine(x)) / g, alpha' = alpha / (a g), and then F = g^2 F' + constant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .affine import AffineBasis, fit_affine
+from .checks import Array
+from .losses import Loss
+from .network import RidgeSpline
+
+_UNIT_ROUNDOFF = 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """The data that solvers see, and the maps between it and the original problem.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_distinct, rank)
+        Distinct inputs with positive weight, centred, rotated, scaled.
+    y, s : ndarray of shape (n_distinct,)
+        Reduced targets, and weights that sum to 1.
+    alpha : float
+        alpha / (x_scale * y_scale).
+    groups : ndarray of shape (n_samples,)
+        Reduced row of each original row, -1 where the weight is zero.
+    centre : ndarray of shape (n_features,)
+    basis : ndarray of shape (n_features, rank) or None
+        V, orthonormal columns; None stands for the identity (full rank).
+    x_scale, y_scale : float
+        a and g above, powers of two.
+    coef, intercept : ndarray of shape (n_features,), float
+        The affine function that was subtracted from the targets.
+    residual : float
+        Largest distance between a row and what its reduced row maps back to.
+    constant : float
+        What merging rows took out of the objective: F = y_scale^2 F' + constant.
+    """
+
+    X: Array
+    y: Array
+    s: Array
+    alpha: float
+    groups: np.ndarray
+    centre: Array
+    basis: Array | None
+    x_scale: float
+    y_scale: float
+    coef: Array
+    intercept: float
+    residual: float
+    constant: float
+
+    @property
+    def n_distinct(self) -> int:
+        """Number of distinct inputs with positive weight."""
+        return len(self.X)
+
+    @property
+    def rank(self) -> int:
+        """Dimension r of the span of the differences of the inputs."""
+        return self.X.shape[1]
+
+    def up(self, w: Array) -> Array:
+        """Return V w for rows w of shape (..., rank)."""
+        return w if self.basis is None else w @ self.basis.T
+
+    def down(self, w: Array) -> Array:
+        """Return V^T w for rows w of shape (..., n_features)."""
+        return w if self.basis is None else w @ self.basis
+
+    def reduce_dual(self, q: Array) -> Array:
+        """Return sum of q over the rows of each group, over y_scale, shape (n_distinct,)."""
+        live = self.groups >= 0
+        return (
+            np.bincount(self.groups[live], weights=q[live], minlength=self.n_distinct)
+            / self.y_scale
+        )
+
+    def raise_hyperplanes(self, weights: Array, biases: Array) -> tuple[Array, Array]:
+        """Return V w and a b + (V w).centre."""
+        raised = self.up(weights)
+        if self.basis is not None and len(raised):
+            raised = raised / np.linalg.norm(raised, axis=1, keepdims=True)
+        return raised, self.x_scale * biases + raised @ self.centre
+
+    def lower_hyperplanes(self, weights: Array, biases: Array) -> tuple[Array, Array, Array]:
+        """Return unit normals w' and biases b' with w.x - b = |V^T w| a (w'.x' - b'), and |V^T w|.
+
+        Rows with V^T w = 0 are constant on the data; their length is returned as 0.
+        """
+        lowered = self.down(weights)
+        length = np.linalg.norm(lowered, axis=1)
+        safe = np.where(length > 1e-12, length, 1.0)
+        offset = (biases - weights @ self.centre) / (self.x_scale * safe)
+        return lowered / safe[:, None], offset, np.where(length > 1e-12, length, 0.0)
+
+    def raise_network(self, network: RidgeSpline) -> RidgeSpline:
+        """Return the network in the original units, f(x) = g f'(x') + affine(x)."""
+        weights, biases = self.raise_hyperplanes(network.weights, network.biases)
+        ratio = self.y_scale / self.x_scale
+        coef = ratio * self.up(network.coef)
+        intercept = self.y_scale * network.intercept - float(coef @ self.centre)
+        return RidgeSpline(
+            ratio * network.amplitudes,
+            weights,
+            biases,
+            coef + self.coef,
+            intercept + self.intercept,
+        )
+
+    def lower_network(self, network: RidgeSpline) -> RidgeSpline:
+        """Return the network in reduced units; neurons that are constant on the data are dropped.
+
+        The affine part is not carried over exactly (a solver refits it).
+        """
+        weights, biases, length = self.lower_hyperplanes(network.weights, network.biases)
+        live = length > 0
+        ratio = self.x_scale / self.y_scale
+        return RidgeSpline(
+            ratio * network.amplitudes[live] * length[live],
+            weights[live] / np.linalg.norm(weights[live], axis=1, keepdims=True),
+            biases[live],
+            ratio * self.down(network.coef - self.coef),
+            0.0,
+        )
+
+    def raise_bound(self, bound: float, q: Array) -> float:
+        """Return an upper bound of sup |eta_q| over the original rows.
+
+        `bound` is one over the reduced rows for `reduce_dual(q)`. Reduced and original
+        projections differ by at most delta per row, with
+        delta = residual + 2 (d + 4) u (max |x_i| + |centre|), and a unit w has |V^T w| <= 1 +
+        4 d u, so that sup |eta| <= a g bound (1 + 8 d u) + delta sum |q_i|.
+        """
+        n_features = len(self.centre)
+        largest = float(np.linalg.norm(self.X, axis=1).max(initial=0.0)) * self.x_scale
+        delta = self.residual + 2.0 * (n_features + 4) * _UNIT_ROUNDOFF * (
+            largest + 2.0 * float(np.linalg.norm(self.centre))
+        )
+        scaled = bound * self.x_scale * self.y_scale * (1.0 + 8.0 * n_features * _UNIT_ROUNDOFF)
+        return scaled + delta * float(np.abs(q).sum())
+
+
+def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
+    """Return the reduction of a problem; see the module docstring for its steps."""
+    if not loss.quadratic:
+        raise NotImplementedError(f"reductions for loss {loss.name!r} are not available yet.")
+    live = s > 0
+    rows, inverse = np.unique(X[live] + 0.0, axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    groups = np.full(len(X), -1, dtype=np.intp)
+    groups[live] = inverse
+    weight = np.bincount(inverse, weights=s[live])
+    weight /= weight.sum()
+    basis = AffineBasis.of(rows, weight)
+    # The targets lose their affine part before rows are averaged: what is left is small.
+    coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
+    rest = y[live] - (X[live] @ coef + intercept)
+    target = np.bincount(inverse, weights=s[live] * rest) / np.bincount(inverse, weights=s[live])
+    centred = rows - basis.centre
+    span = None if basis.rank == X.shape[1] else basis.span
+    reduced = centred if span is None else centred @ span
+    back = reduced if span is None else reduced @ span.T
+    x_scale = _power_of_two(float(np.sqrt(np.mean(np.max(np.abs(reduced), axis=0, initial=0) ** 2)))
+                            if reduced.size else 0.0)
+    y_scale = _power_of_two(float(np.sqrt(weight @ _squares(target))))
+    return Reduction(
+        X=np.ascontiguousarray(reduced / x_scale),
+        y=target / y_scale,
+        s=weight,
+        alpha=alpha / (x_scale * y_scale),
+        groups=groups,
+        centre=basis.centre,
+        basis=span,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        coef=coef,
+        intercept=intercept,
+        residual=float(np.linalg.norm(centred - back, axis=1).max(initial=0.0)),
+        constant=0.5 * float(s[live] @ _squares(rest - target[inverse])),
+    )
+
+
+def _squares(values: Array) -> Array:
+    return values * values
+
+
+def _power_of_two(value: float) -> float:
+    """Return the power of two nearest to `value` from below, 1 for 0."""
+    if value == 0.0 or not np.isfinite(value):
+        return 1.0
+    return float(2.0 ** np.floor(np.log2(value)))

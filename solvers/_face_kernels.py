@@ -1,0 +1,274 @@
+"""Compiled per-neuron geometry of the sliding Newton master: faces, columns, kinks ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ._search_kernels import ON_PLANE, OPTIONS
+
+SWEEPS = 200
+
+ABOVE, HELD, WALL, CROSSED = 1, 2, 3, 4
+"""Roles of a point for a neuron: active, on the hyperplane and kept there, reached by the step,
+crossed by the step; 0 is inactive. Reached and crossed points keep in bit 8 that they were active."""
+WAS_ACTIVE = 8
+
+
+@njit(**OPTIONS)
+def complement(vectors, count, basis):
+    """Fill the columns of basis with the orthogonal complement of vectors[:count]; return size.
+
+    The complement always keeps one direction more than d - 1 independent vectors would leave, since
+    a neuron's own direction is orthogonal to every point it holds.
+    """
+    p = vectors.shape[1]
+    span = np.empty((p, p))
+    rank = 0
+    for m in range(count):
+        if rank == p - 1:
+            break
+        v = vectors[m].copy()
+        before = np.sqrt(np.sum(v * v))
+        for _ in range(2):
+            for c in range(rank):
+                v -= np.sum(v * span[c]) * span[c]
+        norm = np.sqrt(np.sum(v * v))
+        if norm > 1e-8 * before:
+            span[rank] = v / norm
+            rank += 1
+    size = 0
+    for _ in range(p - rank):
+        best, pick = -1.0, 0
+        for c in range(p):
+            left = 1.0
+            for m in range(rank + size):
+                left -= span[m, c] ** 2
+            if left > best:
+                best, pick = left, c
+        v = np.zeros(p)
+        v[pick] = 1.0
+        for _ in range(2):
+            for m in range(rank + size):
+                v -= np.sum(v * span[m]) * span[m]
+        v /= np.sqrt(np.sum(v * v))
+        span[rank + size] = v
+        basis[:, size] = v
+        size += 1
+    return size
+
+
+@njit(**OPTIONS)
+def balance(X, points, count, weights, g, theta):
+    """Coordinate descent for min |g + sum_j theta_j weights_j (x_j, -1)|, theta in [0, 1].
+
+    g enters at theta = 1/2 and leaves as the residual. Points with weight < 0 (repulsive: the
+    objective bends down there) take the side of descent instead.
+    """
+    d = X.shape[1]
+    for sweep in range(SWEEPS):
+        change, size = 0.0, 0.0
+        for m in range(count):
+            i, weight = points[m], weights[m]
+            if weight == 0.0:
+                continue
+            dot, square = -g[d], 1.0
+            for c in range(d):
+                dot += g[c] * X[i, c]
+                square += X[i, c] * X[i, c]
+            if weight > 0.0:
+                new = min(1.0, max(0.0, theta[m] - dot / (weight * square)))
+            elif sweep < 5:
+                new = 1.0 if dot < 0.0 else 0.0
+            else:
+                new = theta[m]
+            step = (new - theta[m]) * weight
+            size = max(size, abs(weight))
+            if step != 0.0:
+                theta[m] = new
+                for c in range(d):
+                    g[c] += step * X[i, c]
+                g[d] -= step
+                change = max(change, abs(step))
+        if change <= 1e-12 * size:
+            break
+
+
+@njit(**OPTIONS)
+def faces(X, q, alpha, sign, planes, role, basis, sizes, slopes, residual):
+    """Decide for every neuron which points it holds, and the face it may move in.
+
+    The objective has for a neuron with points J on its hyperplane the one-sided slopes
+    g0 + sum_{j in J} theta_j c_j, theta in [0, 1]^J, c_j = -sign q_j (x_j, -1), g0 = alpha (w, 0) -
+    sign sum_{above} q_i (x_i, -1). The least-norm slope decides: theta strictly inside (0, 1)
+    means held, 0 or 1 means free to leave to that side.
+
+    Fills role (K, n), basis (K, p, p) and sizes (K,) with an orthonormal basis of the face,
+    slopes (K, p) with the slope on the chosen sides, residual (K,) with the least norm.
+    """
+    K, p = planes.shape
+    n, d = X.shape
+    points = np.empty(n, np.int64)
+    weights = np.empty(n)
+    theta = np.empty(n)
+    vectors = np.empty((n, p))
+    for k in range(K):
+        g = np.zeros(p)
+        count = 0
+        for i in range(n):
+            m = -planes[k, d]
+            for c in range(d):
+                m += planes[k, c] * X[i, c]
+            role[k, i] = 0
+            if m > ON_PLANE:
+                role[k, i] = ABOVE
+                for c in range(d):
+                    g[c] -= sign[k] * q[i] * X[i, c]
+                g[d] += sign[k] * q[i]
+            elif m >= -ON_PLANE:
+                points[count] = i
+                weights[count] = -sign[k] * q[i]
+                theta[count] = 0.5
+                count += 1
+        for c in range(d):
+            g[c] += alpha * planes[k, c]
+        slopes[k] = g
+        for m in range(count):
+            for c in range(d):
+                g[c] += 0.5 * weights[m] * X[points[m], c]
+            g[d] -= 0.5 * weights[m]
+        balance(X, points, count, weights, g, theta)
+        residual[k] = np.sqrt(np.sum(g * g))
+        kept = 0
+        for m in range(count):
+            i = points[m]
+            if 1e-9 < theta[m] < 1.0 - 1e-9:
+                vectors[kept, :d] = X[i]
+                vectors[kept, d] = -1.0
+                kept += 1
+                role[k, i] = HELD
+            elif theta[m] >= 0.5:
+                role[k, i] = ABOVE
+                for c in range(d):
+                    slopes[k, c] += weights[m] * X[i, c]
+                slopes[k, d] -= weights[m]
+        sizes[k] = complement(vectors, kept, basis[k])
+
+
+@njit(**OPTIONS)
+def model_columns(X, sign, role, basis, sizes, offsets, out):
+    """out[offsets[k] + m, i] = sign_k [i above k] (x_i, -1).basis_k[:, m]."""
+    n, d = X.shape
+    for k in range(len(sign)):
+        for m in range(sizes[k]):
+            row = out[offsets[k] + m]
+            for i in range(n):
+                value = 0.0
+                if role[k, i] == ABOVE:
+                    value = -basis[k, d, m]
+                    for c in range(d):
+                        value += X[i, c] * basis[k, c, m]
+                row[i] = sign[k] * value
+
+
+@njit(**OPTIONS)
+def norm_terms(alpha, amplitude, planes, slopes, basis, sizes, offsets, damping, hessian, gradient):
+    """Add the curvature of alpha |u_k| and the damping to hessian, fill gradient = basis^T slope.
+
+    alpha |u| has the curvature alpha (I - w w^T) / |u|; damping adds `damping` alpha I / |u|.
+    """
+    d = planes.shape[1] - 1
+    for k in range(len(amplitude)):
+        curvature = alpha / amplitude[k]
+        start, size = offsets[k], sizes[k]
+        along = np.zeros(size)
+        for a in range(size):
+            total = 0.0
+            for c in range(d):
+                along[a] += planes[k, c] * basis[k, c, a]
+            for c in range(d + 1):
+                total += basis[k, c, a] * slopes[k, c]
+            gradient[start + a] = total
+        for a in range(size):
+            for b in range(size):
+                dot = 0.0
+                for c in range(d):
+                    dot += basis[k, c, a] * basis[k, c, b]
+                hessian[start + a, start + b] += curvature * (dot - along[a] * along[b])
+            hessian[start + a, start + a] += damping * curvature
+
+
+@njit(**OPTIONS)
+def kinks_ahead(X, q, sign, amplitude, planes, role, delta, slope, length, blocker):
+    """How far each neuron may go along delta before a kink turns its own slope upwards.
+
+    slope[k] < 0 is the model's derivative along delta_k at 0; it rises linearly to 0 at t = 1, and
+    by -sign q_i |r_i| at the crossing of point i, r_i = (x_i, -1).delta_k. Points that the step
+    already takes into account (HELD, WALL, CROSSED) are passed over.
+    """
+    n, d = X.shape
+    when, rate = np.empty(n), np.empty(n)
+    which = np.empty(n, np.int64)
+    for k in range(len(sign)):
+        count = 0
+        for i in range(n):
+            if role[k, i] > ABOVE:
+                continue
+            r, m = -delta[k, d], -planes[k, d]
+            for c in range(d):
+                r += delta[k, c] * X[i, c]
+                m += planes[k, c] * X[i, c]
+            side = 1.0 if role[k, i] == ABOVE else -1.0
+            if side * r >= -1e-14 * amplitude[k]:
+                continue
+            t = max(side * m, 0.0) * amplitude[k] / (-side * r)
+            if t < 1.0:
+                when[count], rate[count], which[count] = t, abs(r), i
+                count += 1
+        length[k], blocker[k] = 1.0, -1
+        if count == 0:
+            continue
+        order = np.argsort(when[:count])
+        extra = 0.0
+        for m in range(count):
+            j = order[m]
+            before = min(slope[k], 0.0) * (1.0 - when[j]) + extra
+            rise = -sign[k] * q[which[j]] * rate[j]
+            if rise > 0.0 and before + rise >= 0.0:
+                length[k], blocker[k] = when[j], which[j]
+                break
+            extra = min(extra + rise, 0.0) if rise < 0.0 else extra + rise
+
+
+@njit(**OPTIONS)
+def snap(X, role, planes, alive):
+    """Make the points that a neuron holds or has reached lie exactly on its hyperplane."""
+    K, p = planes.shape
+    n, d = X.shape
+    span = np.empty((p, p))
+    for k in range(K):
+        if not alive[k]:
+            continue
+        rank = 0
+        for i in range(n):
+            if rank == d:
+                break
+            if (role[k, i] & 7) == HELD or (role[k, i] & 7) == WALL:
+                v = np.empty(p)
+                v[:d] = X[i]
+                v[d] = -1.0
+                before = np.sqrt(np.sum(v * v))
+                for _ in range(2):
+                    for c in range(rank):
+                        v -= np.sum(v * span[c]) * span[c]
+                norm = np.sqrt(np.sum(v * v))
+                if norm > 1e-8 * before:
+                    span[rank] = v / norm
+                    rank += 1
+        v = planes[k].copy()
+        for _ in range(2):
+            for c in range(rank):
+                v -= np.sum(v * span[c]) * span[c]
+        norm = np.sqrt(np.sum(v[:d] * v[:d]))
+        if norm > 0.5:
+            planes[k] = v / norm

@@ -1,0 +1,69 @@
+"""What a solver says while it works: one record per round, for callbacks and history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..problems import Scope
+
+
+@dataclass(frozen=True)
+class Event:
+    """One round of a solver, in the units of the problem.
+
+    Attributes
+    ----------
+    round : int
+        Rounds finished, from 0.
+    seconds : float
+        Since the start of the solver.
+    n_neurons : int
+    primal, dual : float
+        Objective of the current network, and the best lower bound so far, valid within `scope`.
+    gap : float
+        (primal - dual) / |primal|.
+    scope : Scope
+        What the lower bound is worth.
+    violation : float
+        sup |eta| / alpha - 1 as far as known; 0 or less at an optimum.
+    stage : str
+        "search" or "proof".
+    n_boxes : int
+        Boxes examined by the proof of this round.
+    """
+
+    round: int
+    seconds: float
+    n_neurons: int
+    primal: float
+    dual: float
+    gap: float
+    scope: Scope
+    violation: float
+    stage: str = "search"
+    n_boxes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings."""
+        return {**asdict(self), "scope": self.scope.value}
+
+
+Callback = Callable[[Event], bool | None]
+"""Receives every event; returning True asks the solver to stop."""
+
+
+@dataclass
+class History:
+    """The callback that keeps every event."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Append the event."""
+        self.events.append(event)
+
+    def column(self, name: str) -> list[Any]:
+        """Return one attribute of all events, in order."""
+        return [getattr(event, name) for event in self.events]
