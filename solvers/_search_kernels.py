@@ -5,30 +5,78 @@ w(t) = cos t w + sin t e rotates the hyperplane about the points that are orthog
 it eta_j(w(t)) = 1/2 sum_i q_i |p_i cos t + r_i sin t| with p_i = w.z_i, r_i = e.z_i,
 z_i = x_i - x_j: sinusoids between the angles where a point crosses, so one sort finds the global
 maximum of |eta| on the circle. Maxima mostly sit on kinks, where the hyperplane meets more data:
-the search then *holds* that point (moves on in the face) and tries to *release* held points one
-at a time, each release being again a circle. Nothing creeps.
+the search then *holds* that point (moves on in the face) and *releases* held points one at a time
+where the one-sided slope says so, each release being again a circle. Nothing creeps.
+
+Arrays are passed as XT (d, n): one feature after the other, so that inner loops run over points.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+FAST: dict[str, Any] = {**OPTIONS, "fastmath": {"reassoc", "contract"}}
 ON_PLANE = 1e-11
 """A point whose distance to the hyperplane is below this (data have unit scale) lies on it."""
 
 
-@njit(**OPTIONS)
-def best_bias(X, q, w, proj, order):
-    """Return (|eta|, anchor) maximal over the biases w.x_j: one sort and suffix sums."""
-    n, d = X.shape
+@njit(**FAST)
+def project(XT, w, out):
+    """out[i] = w.x_i."""
+    d, n = XT.shape
     for i in range(n):
-        v = 0.0
-        for k in range(d):
-            v += w[k] * X[i, k]
-        proj[i] = v
-    order[:] = np.argsort(proj)
+        out[i] = w[0] * XT[0, i]
+    for k in range(1, d):
+        c = w[k]
+        for i in range(n):
+            out[i] += c * XT[k, i]
+
+
+@njit(**OPTIONS)
+def sort_by_bucket(key, order, counts, scratch):
+    """Fill order with the indices that sort key, values in [0, 2]: buckets, then insertion."""
+    n = len(key)
+    counts[:] = 0
+    scale = 0.5 * n
+    for i in range(n):
+        counts[min(int(key[i] * scale), n - 1) + 1] += 1
+    for m in range(n):
+        counts[m + 1] += counts[m]
+    for i in range(n):
+        slot = min(int(key[i] * scale), n - 1)
+        order[counts[slot]] = i
+        counts[slot] += 1
+    moves = 0
+    for m in range(n):
+        scratch[m] = key[order[m]]
+    for m in range(1, n):
+        value, item = scratch[m], order[m]
+        j = m - 1
+        while j >= 0 and scratch[j] > value:
+            scratch[j + 1], order[j + 1] = scratch[j], order[j]
+            j -= 1
+            moves += 1
+        scratch[j + 1], order[j + 1] = value, item
+        if moves > 16 * n:
+            # Clustered keys: insertion would be quadratic.
+            order[:] = np.argsort(key)
+            return
+
+
+@njit(**OPTIONS)
+def best_bias(XT, q, w, proj, key, order, counts, scratch):
+    """Return (|eta|, anchor) maximal over the biases w.x_j: one sort and suffix sums."""
+    n = XT.shape[1]
+    project(XT, w, proj)
+    low, high = proj.min(), proj.max()
+    scale = 2.0 / (high - low) if high > low else 0.0
+    for i in range(n):
+        key[i] = (proj[i] - low) * scale
+    sort_by_bucket(key, order, counts, scratch)
     best, anchor = -1.0, 0
     mass, moment = 0.0, 0.0
     for m in range(n - 1, -1, -1):
@@ -42,51 +90,43 @@ def best_bias(X, q, w, proj, order):
 
 
 @njit(**OPTIONS)
-def circle(X, q, anchor, w, e, p, r, key, floor):
-    """Return (|eta|, cot t, point) maximal on the circle through w towards e, if above `floor`.
+def circle(q, p, r, key, order, counts, scratch, floor):
+    """Return (|eta|, cot t, point) maximal on the circle with coordinates p, r, above `floor`.
 
     `point` is the index of the crossing point for a maximum at a kink, -1 inside an arc and -2 if
     nothing exceeds `floor`.
     """
-    n, d = X.shape
-    base_p, base_r = 0.0, 0.0
-    for k in range(d):
-        base_p += w[k] * X[anchor, k]
-        base_r += e[k] * X[anchor, k]
+    n = len(p)
     P, R = 0.0, 0.0
     for i in range(n):
-        a, b = -base_p, -base_r
-        for k in range(d):
-            a += w[k] * X[i, k]
-            b += e[k] * X[i, k]
-        if abs(a) <= ON_PLANE:
-            a = 0.0
-        if abs(b) <= ON_PLANE:
-            b = 0.0
-        p[i], r[i] = a, b
-        # Sign just after t = 0: that of p, or of r for the points that leave at once.
-        sign = 1.0 if (a > 0.0 or (a == 0.0 and b > 0.0)) else -1.0
-        P += 0.5 * q[i] * sign * a
-        R += 0.5 * q[i] * sign * b
-        # Sorted ascending by -cot t; points on the axis (a = b = 0) never cross.
-        if a != 0.0:
-            key[i] = b / a
-        elif b != 0.0:
-            key[i] = -np.inf
+        a, b = p[i], r[i]
+        # Just after t = 0 the sign is that of p, or of r for the points that leave at once.
+        if a > 0.0 or (a == 0.0 and b > 0.0):
+            P += 0.5 * q[i] * a
+            R += 0.5 * q[i] * b
         else:
-            key[i] = np.inf
-    order = np.argsort(key)
+            P -= 0.5 * q[i] * a
+            R -= 0.5 * q[i] * b
+        # Monotone in the crossing angle: cot t = -b / a with sin t >= 0.
+        size = abs(a) + abs(b)
+        c = -b if a > 0.0 else b
+        key[i] = 1.0 - c / size if size > 0.0 else 2.0
+        if a == 0.0 and b != 0.0:
+            key[i] = 0.0
+    sort_by_bucket(key, order, counts, scratch)
     best2, cot, point = floor * floor, 0.0, -2
     upper = np.inf
     for m in range(n + 1):
-        lower = -np.inf
-        i = -1
+        i, lower = -1, -np.inf
         if m < n:
             i = order[m]
-            if key[i] == np.inf:
+            a, b = p[i], r[i]
+            if a == 0.0:
+                if b != 0.0:
+                    continue
                 i = -1
             else:
-                lower = -key[i]
+                lower = -b / a
         square = P * P + R * R
         if square > best2:
             c = P / R if R != 0.0 else np.inf
@@ -99,13 +139,12 @@ def circle(X, q, anchor, w, e, p, r, key, floor):
                     best2, cot, point = value, lower, i
         if i < 0:
             break
-        a, b = p[i], r[i]
-        if a == 0.0:
-            upper = lower
-            continue
-        sign = 1.0 if a > 0.0 else -1.0
-        P -= q[i] * sign * a
-        R -= q[i] * sign * b
+        if a > 0.0:
+            P -= q[i] * a
+            R -= q[i] * b
+        else:
+            P += q[i] * a
+            R += q[i] * b
         upper = lower
     return np.sqrt(best2), cot, point
 
@@ -128,264 +167,255 @@ def orthogonalise(v, basis, size):
 
 
 @njit(**OPTIONS)
-def hold(X, anchor, point, held, basis, size):
+def hold(XT, anchor, point, held, basis, size):
     """Add x_point - x_anchor to the orthonormal basis of held differences; return the new size."""
-    d = X.shape[1]
+    d = XT.shape[0]
     if size >= d - 1:
         return size
-    z = X[point] - X[anchor]
-    before = np.sqrt(np.sum(z * z))
+    before = 0.0
+    z = basis[size]
+    for k in range(d):
+        z[k] = XT[k, point] - XT[k, anchor]
+        before += z[k] * z[k]
     norm = orthogonalise(z, basis, size)
-    if norm > 1e-8 * before and norm > ON_PLANE:
-        basis[size] = z / norm
+    if norm > 1e-8 * np.sqrt(before) and norm > ON_PLANE:
+        for k in range(d):
+            z[k] /= norm
         held[size] = point
         return size + 1
     return size
 
 
 @njit(**OPTIONS)
-def release_direction(X, anchor, held, size, which, e):
+def release_direction(XT, anchor, held, size, which, others, e):
     """Set e to the unit vector in the span of held differences orthogonal to all but `which`."""
-    d = X.shape[1]
-    others = np.empty((max(size, 1), d))
+    d = XT.shape[0]
     count = 0
     for m in range(size):
         if m != which:
-            z = X[held[m]] - X[anchor]
+            z = others[count]
+            for k in range(d):
+                z[k] = XT[k, held[m]] - XT[k, anchor]
             norm = orthogonalise(z, others, count)
             if norm > ON_PLANE:
-                others[count] = z / norm
+                for k in range(d):
+                    z[k] /= norm
                 count += 1
-    e[:] = X[held[which]] - X[anchor]
+    for k in range(d):
+        e[k] = XT[k, held[which]] - XT[k, anchor]
     norm = orthogonalise(e, others, count)
     if norm <= ON_PLANE:
         return False
-    e /= norm
+    for k in range(d):
+        e[k] /= norm
     return True
 
 
-@njit(**OPTIONS)
-def face_gradient(X, q, anchor, w, basis, size, e):
-    """Set e to the unit tangent gradient of |eta_j| on the face; return its length / |gradient|."""
-    n, d = X.shape
-    g = np.zeros(d)
-    value = 0.0
-    for i in range(n):
-        a = 0.0
-        for k in range(d):
-            a += w[k] * (X[i, k] - X[anchor, k])
-        if a > ON_PLANE:
-            value += q[i] * a
-            for k in range(d):
-                g[k] += q[i] * (X[i, k] - X[anchor, k])
-    if value < 0.0:
-        g = -g
-    full = np.sqrt(np.sum(g * g))
-    orthogonalise(g, basis, size)
-    g -= np.sum(g * w) * w
-    norm = np.sqrt(np.sum(g * g))
-    if norm <= 0.0:
-        return 0.0
-    e[:] = g / norm
-    return norm / max(full, 1e-300)
+@njit(**FAST)
+def survey(XT, q, anchor, w, p, active, g, on_plane):
+    """Fill margins p (0 on the plane), gradient g = sum_above q_i (x_i - x_j), points on the plane.
 
-
-@njit(**OPTIONS)
-def collect_held(X, anchor, w, held, basis, on_plane, start):
-    """Hold an independent set of the points on the hyperplane; return (size, points on it).
-
-    `start` rotates the order in which points are tried, so that ties give other bases.
+    Returns (signed eta, number of points on the plane other than the anchor).
     """
-    n, d = X.shape
+    d, n = XT.shape
+    project(XT, w, p)
+    base = p[anchor]
     count = 0
+    value, mass = 0.0, 0.0
     for i in range(n):
-        a = 0.0
-        for k in range(d):
-            a += w[k] * (X[i, k] - X[anchor, k])
-        if i != anchor and abs(a) <= ON_PLANE:
-            on_plane[count] = i
-            count += 1
+        a = p[i] - base
+        if abs(a) <= ON_PLANE:
+            a = 0.0
+            if i != anchor:
+                on_plane[count] = i
+                count += 1
+        p[i] = a
+        active[i] = q[i] if a > 0.0 else 0.0
+    for i in range(n):
+        value += active[i] * p[i]
+        mass += active[i]
+    for k in range(d):
+        total = 0.0
+        for i in range(n):
+            total += active[i] * XT[k, i]
+        g[k] = total - mass * XT[k, anchor]
+    return value, count
+
+
+@njit(**OPTIONS)
+def collect_held(XT, anchor, held, basis, on_plane, count, start):
+    """Hold an independent set of the points on the plane, tried from `start` on; return its size."""
     size = 0
     for m in range(count):
-        size = hold(X, anchor, on_plane[(m + start) % count], held, basis, size)
-    return size, count
+        size = hold(XT, anchor, on_plane[(m + start) % count], held, basis, size)
+    return size
 
 
 @njit(**OPTIONS)
-def release_gains(X, q, anchor, w, held, size, gains):
-    n, d = X.shape
-    g = np.zeros(d)
-    value = 0.0
-    for i in range(n):
-        a = 0.0
-        for k in range(d):
-            a += w[k] * (X[i, k] - X[anchor, k])
-        if a > ON_PLANE:
-            value += q[i] * a
-            for k in range(d):
-                g[k] += q[i] * (X[i, k] - X[anchor, k])
-    sg = 1.0 if value > 0 else -1.0
-    e = np.empty(d)
+def release_gains(XT, q, anchor, sign, g, held, size, others, e, gains):
+    """gains[m] = the larger one-sided slope of |eta| when held point m is released."""
+    d = XT.shape[0]
     for m in range(size):
         gains[m] = -1.0
-        if release_direction(X, anchor, held, size, m, e):
+        if release_direction(XT, anchor, held, size, m, others, e):
             slope, ze = 0.0, 0.0
             for k in range(d):
                 slope += g[k] * e[k]
-                ze += (X[held[m], k] - X[anchor, k]) * e[k]
-            up = sg * (slope * (1.0 if ze > 0 else -1.0) + q[held[m]] * abs(ze))
-            down = -sg * slope * (1.0 if ze > 0 else -1.0)
-            gains[m] = max(up, down)
+                ze += (XT[k, held[m]] - XT[k, anchor]) * e[k]
+            if ze < 0.0:
+                slope = -slope
+            gains[m] = max(sign * (slope + q[held[m]] * abs(ze)), -sign * slope)
 
 
 @njit(**OPTIONS)
-def ascend(X, q, w, max_moves, random, edges):
-    """Climb from the normal w to a maximum of |eta|; w is overwritten, (|eta|, anchor) returned.
+def face_direction(g, sign, w, basis, size, e):
+    """Set e to the unit tangent gradient of |eta| on the face; return its share of |g|."""
+    d = len(w)
+    full = 0.0
+    for k in range(d):
+        e[k] = sign * g[k]
+        full += g[k] * g[k]
+    orthogonalise(e, basis, size)
+    for _ in range(2):
+        dot = 0.0
+        for k in range(d):
+            dot += e[k] * w[k]
+        for k in range(d):
+            e[k] -= dot * w[k]
+    norm = 0.0
+    for k in range(d):
+        norm += e[k] * e[k]
+    if norm <= 0.0:
+        return 0.0
+    norm = np.sqrt(norm)
+    for k in range(d):
+        e[k] /= norm
+    return norm / np.sqrt(full)
 
-    The end point cannot be improved by any bias, by the gradient of its face, by releasing any
-    one held point (for several bases where ties hold more points than dimensions), nor on the
-    circles towards the rows of `random`.
+
+@njit(**OPTIONS)
+def rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, count):
+    """w <- unit(cot w + e), made exactly orthogonal to the points that stay on the plane."""
+    d = XT.shape[0]
+    scale = np.sqrt(1.0 + cot * cot)
+    for k in range(d):
+        w[k] = (cot * w[k] + e[k]) / scale
+    size = 0
+    if point >= 0:
+        size = hold(XT, anchor, point, held, basis, 0)
+    for m in range(count):
+        i = on_plane[m]
+        if p[i] == 0.0 and abs(r[i]) <= ON_PLANE:
+            size = hold(XT, anchor, i, held, basis, size)
+    norm = orthogonalise(w, basis, size)
+    for k in range(d):
+        w[k] /= norm
+
+
+@njit(**OPTIONS)
+def ascend(XT, q, w, max_moves, floats, integers, small, held, gains):
+    """Climb from the normal w to a local maximum of |eta|; w is overwritten.
+
+    The end point cannot be improved by any bias, nor by the gradient of its face, nor by
+    releasing any one held point (for several bases where ties hold more points than dimensions).
+    Returns (|eta|, anchor).
     """
-    n, d = X.shape
-    p, r, key = np.empty(n), np.empty(n), np.empty(n)
-    order = np.empty(n, np.int64)
-    on_plane = np.empty(n, np.int64)
-    held = np.empty(d, np.int64)
-    basis = np.empty((d, d))
-    e = np.empty(d)
-    best, anchor = best_bias(X, q, w, p, order)
+    d, n = XT.shape
+    p, r, key, scratch, active = floats
+    order, on_plane, counts = integers[0, :n], integers[1, :n], integers[2]
+    basis, others, rest = small[0], small[1], small[2]
+    e, g = rest[0], rest[1 % d] if d > 1 else np.empty(1)
+    best, anchor = best_bias(XT, q, w, p, key, order, counts, scratch)
     if d == 1:
         return best, anchor
-    size, crowd = collect_held(X, anchor, w, held, basis, on_plane, 0)
+    value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+    best = abs(value)
+    size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
     stage, rotation = 0, 0
-    moves = 0
-    gains = np.empty(d)
-    fresh = False
-    # Stages: 0 face gradient; 1..size releases of held points; then the anchor; then random.
-    while moves < max_moves:
-        moves += 1
+    for _ in range(max_moves):
+        sign = 1.0 if value >= 0.0 else -1.0
         usable = False
-        pivot = anchor
-        first_random = size + 2
         if stage == 0:
+            stage = 1
             if size < d - 1:
-                usable = face_gradient(X, q, anchor, w, basis, size, e) > 1e-9
-        elif stage <= size:
-            if edges == 0:
-                if stage == 1:
-                    release_gains(X, q, anchor, w, held, size, gains)
-                usable = False
-                bm = -1
-                for m in range(size):
-                    if gains[m] > 1e-9 * best and (bm < 0 or gains[m] > gains[bm]):
-                        bm = m
-                if bm >= 0:
-                    usable = release_direction(X, anchor, held, size, bm, e)
-                    gains[bm] = -1.0
-                else:
-                    stage = size
+                usable = face_direction(g, sign, w, basis, size, e) > 1e-9
+            if not usable:
+                release_gains(XT, q, anchor, sign, g, held, size, others, e, gains)
+        if stage == 1 and not usable:
+            pick = -1
+            for m in range(size):
+                if gains[m] > 1e-10 * best and (pick < 0 or gains[m] > gains[pick]):
+                    pick = m
+            if pick >= 0:
+                usable = release_direction(XT, anchor, held, size, pick, others, e)
+                gains[pick] = -1.0
             else:
-                usable = release_direction(X, anchor, held, size, stage - 1, e)
-        elif stage == size + 1:
-            if size > 0:
-                # The anchor becomes an ordinary held point of another anchor, and is released.
-                pivot = held[0]
-                old = held[0]
-                held[0] = anchor
-                usable = release_direction(X, pivot, held, size, 0, e)
-                held[0] = old
-        elif stage < first_random + random.shape[0]:
-            e[:] = random[stage - first_random]
-            e -= np.sum(e * w) * w
-            norm = np.sqrt(np.sum(e * e))
-            usable = norm > 1e-6
-            if usable:
-                e /= norm
-        else:
-            value, other = best_bias(X, q, w, p, order)
-            if value > best * (1.0 + 1e-12):
-                best, anchor = value, other
-                size, crowd = collect_held(X, anchor, w, held, basis, on_plane, 0)
-                stage = 0
-                continue
-            # Ties: the same vertex has other bases, hence other edges.
-            rotation += 1
-            if crowd > size and rotation <= 2 * d:
-                size, crowd = collect_held(
-                    X, anchor, w, held, basis, on_plane, (rotation * 7919) % crowd
-                )
-                stage = 1
-                continue
-            break
-        if usable:
-            value, cot, point = circle(X, q, pivot, w, e, p, r, key, best * (1.0 + 1e-12))
-            if point > -2:
-                scale = np.sqrt(1.0 + cot * cot)
-                for k in range(d):
-                    w[k] = (cot * w[k] + e[k]) / scale
-                w /= np.sqrt(np.sum(w * w))
-                anchor = pivot
-                refine(X, anchor, point, w, held, basis)
-                best, anchor = exact_value(X, q, w, anchor)
-                size, crowd = collect_held(X, anchor, w, held, basis, on_plane, 0)
+                stage = 2
+        if stage == 2:
+            other_value, other = best_bias(XT, q, w, p, key, order, counts, scratch)
+            if other_value > best * (1.0 + 1e-12):
+                anchor = other
+                value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+                best = abs(value)
+                size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
                 stage, rotation = 0, 0
                 continue
-        stage += 1
+            value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+            # The same vertex has other bases, hence other edges; the anchor is one of its points.
+            rotation += 1
+            if count == 0 or rotation > (2 * d if count > size else 1):
+                break
+            swap = on_plane[(rotation * 7919) % count]
+            on_plane[(rotation * 7919) % count] = anchor
+            anchor = swap
+            for k in range(d):
+                g[k] = 0.0
+            value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+            size = collect_held(XT, anchor, held, basis, on_plane, count, (rotation * 104729) % count)
+            stage = 0
+            continue
+        if usable:
+            project(XT, e, r)
+            base = r[anchor]
+            for i in range(n):
+                b = r[i] - base
+                r[i] = b if abs(b) > ON_PLANE else 0.0
+            found, cot, point = circle(q, p, r, key, order, counts, scratch, best * (1.0 + 1e-12))
+            if point > -2:
+                rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, count)
+                value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+                best = abs(value)
+                size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
+                stage, rotation = 0, 0
     return best, anchor
 
 
 @njit(**OPTIONS)
-def refine(X, anchor, point, w, held, basis):
-    """Make w exactly orthogonal to the points it nearly meets, so that rounding cannot add up."""
-    n, d = X.shape
-    size = 0
-    if point >= 0:
-        size = hold(X, anchor, point, held, basis, 0)
-    for i in range(n):
-        a = 0.0
-        for k in range(d):
-            a += w[k] * (X[i, k] - X[anchor, k])
-        if i != anchor and abs(a) <= 1e-2 * ON_PLANE:
-            size = hold(X, anchor, i, held, basis, size)
-    orthogonalise(w, basis, size)
-    w /= np.sqrt(np.sum(w * w))
-
-
-@njit(**OPTIONS)
-def exact_value(X, q, w, anchor):
-    """Return (|eta(w, w.x_anchor)|, anchor) by direct summation."""
-    n, d = X.shape
-    total = 0.0
-    for i in range(n):
-        a = 0.0
-        for k in range(d):
-            a += w[k] * (X[i, k] - X[anchor, k])
-        if a > 0.0:
-            total += q[i] * a
-    return abs(total), anchor
-
-
-@njit(**OPTIONS)
-def ascend_all(X, q, starts, max_moves, random, edges, keys, values, biases, signatures):
+def ascend_all(XT, q, starts, max_moves, keys, values, biases, signatures):
     """Run `ascend` from every row of `starts` (overwritten by the maxima), filling the outputs.
 
     `signatures` are hashes of the patterns {above, on} of the hyperplane, equal for (w, b) and
     (-w, -b); equal signatures mean the same vertex, face or cell.
     """
-    n, d = X.shape
+    d, n = XT.shape
+    floats, integers = np.empty((5, n)), np.empty((3, n + 1), np.int64)
+    small, held, gains = np.empty((3, max(d, 2), d)), np.empty(d, np.int64), np.empty(d)
     for m in range(starts.shape[0]):
         w = starts[m]
-        w /= np.sqrt(np.sum(w * w))
-        values[m], anchor = ascend(X, q, w, max_moves, random, edges)
-        bias = 0.0
+        norm = 0.0
         for k in range(d):
-            bias += w[k] * X[anchor, k]
+            norm += w[k] * w[k]
+        norm = np.sqrt(norm)
+        for k in range(d):
+            w[k] /= norm
+        values[m], anchor = ascend(XT, q, w, max_moves, floats, integers, small, held, gains)
+        margins = floats[0]
+        project(XT, w, margins)
+        bias = margins[anchor]
         biases[m] = bias
         above, below, on = np.uint64(0), np.uint64(0), np.uint64(0)
         for i in range(n):
-            a = -bias
-            for k in range(d):
-                a += w[k] * X[i, k]
+            a = margins[i] - bias
             if a > 10 * ON_PLANE:
                 above ^= keys[i]
             elif a < -10 * ON_PLANE:

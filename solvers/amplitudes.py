@@ -1,15 +1,28 @@
-"""Amplitudes of given neurons: a non-negative quadratic program, warm-started active set."""
+"""Amplitudes of given neurons: a non-negative quadratic program.
+
+Block principal pivoting exchanges all infeasible variables at once and usually ends after a few
+factorisations whatever the number of neurons. On nearly equal columns it can cycle: then
+coordinate descent goes on to the accuracy asked for, and an active-set method to the end if the
+answer must be exact.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from numba import njit
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..problems.checks import Array
+from ._search_kernels import OPTIONS
 from .core import Core, Neurons
 
+PIVOTS = 40
+"""Rounds of block pivoting before coordinate descent takes over."""
+SWEEPS = 2000
+"""Sweeps of coordinate descent."""
 
-def refit_amplitudes(core: Core, neurons: Neurons) -> Neurons:
+
+def refit_amplitudes(core: Core, neurons: Neurons, accuracy: float = 0.0) -> Neurons:
     """Return the neurons with the best amplitudes for their fixed planes; zeros are dropped.
 
     min_{a >= 0, c, c0} G(sum_k sign_k a_k relu(w_k.x - b_k) + A(c0, c)) + alpha sum_k a_k
@@ -20,33 +33,123 @@ def refit_amplitudes(core: Core, neurons: Neurons) -> Neurons:
     weighted = columns * core.s[:, None]
     gram = columns.T @ weighted
     linear = weighted.T @ core.without_affine(core.y) - core.alpha
-    amplitude = nonnegative_quadratic(gram, linear, neurons.amplitude)
+    amplitude = nonnegative_quadratic(gram, linear, neurons.amplitude, accuracy)
     fitted = Neurons(neurons.sign, amplitude, neurons.planes)
     return fitted.take(amplitude > 0)
 
 
-def nonnegative_quadratic(gram: Array, linear: Array, start: Array) -> Array:
-    """Minimise 1/2 a^T gram a - linear^T a over a >= 0 (active set, Lawson and Hanson 1974, ch. 23).
+def nonnegative_quadratic(
+    gram: Array, linear: Array, start: Array, accuracy: float = 0.0
+) -> Array:
+    """Return the minimiser of 1/2 a^T gram a - linear^T a over a >= 0.
 
-    Starts from `start` >= 0. Variables enter in groups while that lowers the objective and one at
-    a time afterwards, so that it ends. A ridge of 1e-13 of the mean diagonal decides ties between
-    equal columns.
+    A ridge of 1e-12 of the diagonal decides ties between equal columns.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (size, size)
+    linear : ndarray of shape (size,)
+    start : ndarray of shape (size,)
+        Nonnegative guess; its positive entries start free.
+    accuracy : float, default=0
+        Distance from the minimum that may remain if pivoting cycles.
     """
     size = len(linear)
-    gram = gram + 1e-13 * (np.trace(gram) / size + 1e-300) * np.eye(size)
-    scale = np.sqrt(np.diag(gram))
-    a = np.array(start)
-    free = a > 0
-    group = max(1, size // 2)
-    value = 0.5 * a @ gram @ a - linear @ a
-    tol = 1e-13 * float(np.abs(linear).max(initial=0.0) + np.abs(gram @ a).max(initial=0.0))
-    for _ in range(20 * size + 100):
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    gram = gram * scale * scale[:, None] + 1e-12 * np.eye(size)
+    linear = linear * scale
+    a, solved = _block_pivoting(gram, linear, start > 0)
+    if not solved:
+        a = start / scale
+        _coordinate_descent(gram, linear, a, max(accuracy, 1e-12 * float(linear @ a)), SWEEPS)
+        if accuracy == 0.0:
+            a = _active_set(gram, linear, a)
+    return a * scale
+
+
+def _block_pivoting(gram: Array, linear: Array, free: np.ndarray) -> tuple[Array, bool]:
+    """Kim and Park, "Fast nonnegative matrix factorization", 2011, algorithm 2.
+
+    Solve for the free variables; exchange every negative free variable and every bound one with a
+    negative gradient. If their number does not fall three times in a row, exchange one only.
+    """
+    tol = 1e-13 * float(np.abs(linear).max(initial=0.0))
+    fewest, patience = len(linear) + 1, 3
+    a = np.zeros_like(linear)
+    for _ in range(PIVOTS):
+        a = np.zeros_like(linear)
+        if free.any():
+            a[free] = cho_solve(_factor(gram[np.ix_(free, free)]), linear[free])
+        wrong = np.where(free, a < 0, linear - gram @ a > tol)
+        count = int(wrong.sum())
+        if count == 0:
+            return a, True
+        if count < fewest:
+            fewest, patience = count, 3
+        elif patience > 0:
+            patience -= 1
+        else:
+            wrong = np.arange(len(wrong)) == np.flatnonzero(wrong)[-1]
+        free = free ^ wrong
+    return a, False
+
+
+@njit(**OPTIONS)
+def _coordinate_descent(gram, linear, a, accuracy, sweeps):
+    """Minimise over one a_k >= 0 after the other, in place, until a.v + max v- max a is small.
+
+    With v = gram a - linear the first term is the complementarity gap and the second bounds what
+    negative multipliers can still gain.
+    """
+    size = len(a)
+    v = gram @ a - linear
+    for _ in range(sweeps):
+        for k in range(size):
+            new = a[k] - v[k] / gram[k, k]
+            if new < 0.0:
+                new = 0.0
+            step = new - a[k]
+            if step != 0.0:
+                a[k] = new
+                for i in range(size):
+                    v[i] += step * gram[k, i]
+        gap, worst, total = 0.0, 0.0, 0.0
+        for k in range(size):
+            gap += abs(a[k] * v[k])
+            worst = max(worst, -v[k])
+            total += a[k]
+        if gap + worst * total <= accuracy:
+            break
+
+
+def _factor(matrix: Array) -> tuple[Array, bool]:
+    """Return the Cholesky factor, with as much ridge as positive definiteness needs."""
+    ridge = 0.0
+    while True:
+        try:
+            return cho_factor(matrix + ridge * np.eye(len(matrix)))  # type: ignore[no-any-return]
+        except LinAlgError:
+            ridge = max(10.0 * ridge, 1e-14 * float(np.trace(matrix)) / len(matrix))
+
+
+def _active_set(gram: Array, linear: Array, start: Array) -> Array:
+    """Lawson and Hanson, "Solving least squares problems", 1974, chapter 23, warm-started.
+
+    Variables enter in groups while that lowers the objective and one at a time afterwards, so
+    that it ends.
+    """
+    size = len(linear)
+    a, free = np.array(start), start > 0
+    group = max(1, size // 4)
+    value = np.inf
+    tol = 1e-13 * float(np.abs(linear).max(initial=0.0))
+    for _ in range(3 * size + 30):
         a, free = _solve_free(gram, linear, a, free)
-        pull = np.where(free, -np.inf, (linear - gram @ a) / scale)
-        waiting = np.flatnonzero(pull > tol / scale)
+        pull = np.where(free, -np.inf, linear - gram @ a)
+        waiting = np.flatnonzero(pull > tol)
         if len(waiting) == 0:
             break
-        new_value = 0.5 * a @ gram @ a - linear @ a
+        new_value = float(0.5 * a @ gram @ a - linear @ a)
         if new_value >= value:
             group = max(1, group // 4)
         value = min(value, new_value)
@@ -58,9 +161,8 @@ def _solve_free(gram: Array, linear: Array, a: Array, free: np.ndarray) -> tuple
     """Minimise over the free variables, dropping those that would turn negative on the way."""
     free = free.copy()
     while free.any():
-        block = gram[np.ix_(free, free)]
         target = np.zeros_like(a)
-        target[free] = cho_solve(cho_factor(block), linear[free])
+        target[free] = cho_solve(_factor(gram[np.ix_(free, free)]), linear[free])
         falling = free & (target <= 0)
         if not falling.any():
             return target, free

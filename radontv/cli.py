@@ -1,0 +1,248 @@
+"""The command `radontv`: fit a CSV file, predict with the result, or see a demonstration."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+with contextlib.suppress(ModuleNotFoundError):  # `main` says what to install
+    import typer
+
+NEEDED = ("typer", "rich", "pandas", "matplotlib")
+DEMO_RATIO = 0.05
+"""alpha / alpha_max of the demonstration: a better fit than a straight line, in seconds."""
+
+
+def fit(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA.CSV", help="CSV file with a line of column names.")
+    ],
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.")],
+    alpha: Annotated[
+        float | None, typer.Option(help="Price of complexity (RTV), as alpha in Lasso.")
+    ] = None,
+    alpha_ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="The same as a fraction of alpha_max, where the fit becomes affine.",
+            show_default="0.01",
+        ),
+    ] = None,
+    tol: Annotated[float, typer.Option(help="Stop at this relative duality gap.")] = 1e-4,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Prove the gap for every network of any size.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Stop the fit after this many seconds.")
+    ] = None,
+    max_neurons: Annotated[int | None, typer.Option(help="Stop at this many neurons.")] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize/--no-standardize", help="Give all features mean 0 and deviation 1."
+        ),
+    ] = True,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of sample weights.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Column to leave out; may be repeated."),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows with missing values.")
+    ] = False,
+    test_fraction: Annotated[
+        float, typer.Option(help="Part of the rows held out to measure quality; 0 fits all.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the search.")] = 0,
+    jobs: Annotated[int | None, typer.Option(help="Threads of the search.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results.", show_default="NAME-radontv"),
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no pictures.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Fit a CSV file; write the model, its certificate, predictions and pictures."""
+    with _plain_errors():
+        from .options import FitOptions
+
+        _fit_and_report(
+            FitOptions(
+                data=data,
+                target=target,
+                out=out or Path(f"{data.stem}-radontv"),
+                alpha=alpha,
+                alpha_ratio=alpha_ratio,
+                tol=tol,
+                prove=prove,
+                time_limit=time_limit,
+                max_neurons=max_neurons,
+                standardize=standardize,
+                weights=weights,
+                drop=tuple(drop or ()),
+                drop_missing=drop_missing,
+                test_fraction=test_fraction,
+                seed=seed,
+                jobs=jobs,
+                plots=not no_plots,
+                progress=not quiet,
+            )
+        )
+
+
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="model.json, or the folder that holds it.")
+    ],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA.CSV", help="CSV file with the columns of the model.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="CSV file to write.", show_default="NAME-predictions.csv"),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows with missing values.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Predict the rows of a CSV file with a fitted model."""
+    with _plain_errors():
+        from .workflow import predict_file
+
+        target = out or Path(f"{data.stem}-predictions.csv")
+        predict_file(model, data, target, drop_missing, _speaker(quiet))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the data and the results.")] = Path(
+        "radontv-demo"
+    ),
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Ask for a proof (long: ten dimensions).")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Stop the fit after this many seconds.")
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no pictures.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Fit scikit-learn's diabetes data: 442 patients, 10 measurements."""
+    with _plain_errors():
+        from sklearn.datasets import load_diabetes
+
+        from .options import FitOptions
+
+        out.mkdir(parents=True, exist_ok=True)
+        data = out / "diabetes.csv"
+        frame = load_diabetes(as_frame=True, scaled=False).frame
+        frame.rename(columns={"target": "progression"}).to_csv(data, index=False)
+        command = ["radontv", "fit", str(data), "--target", "progression"]
+        command += ["--alpha-ratio", f"{DEMO_RATIO:g}", "--out", str(out)]
+        command += ["--prove"] if prove else []
+        command += [] if time_limit is None else ["--time-limit", f"{time_limit:g}"]
+        command += ["--no-plots"] if no_plots else []
+        say = _speaker(quiet)
+        say(f"The data are now in {data}. For a file of yours, change this command:\n")
+        say(f"  {shlex.join(command)}\n")
+        _fit_and_report(
+            FitOptions(
+                data=data,
+                target="progression",
+                out=out,
+                alpha_ratio=DEMO_RATIO,
+                prove=prove,
+                time_limit=time_limit,
+                plots=not no_plots,
+                progress=not quiet,
+            )
+        )
+
+
+def _fit_and_report(options: Any) -> None:
+    """Fit, then print the summary; exit with 130 after Ctrl-C, as shells do."""
+    from .summaries import describe
+    from .workflow import fit_file, interrupted
+
+    say = _speaker(not options.progress)
+    model = fit_file(options, say)
+    say("\n" + describe(model))
+    names = ", ".join(sorted(p.name for p in options.out.iterdir() if p.is_file()))
+    say(f"In {options.out}{'/' if str(options.out) != '/' else ''}: {names}")
+    say(f"Predict with: radontv predict {shlex.quote(str(options.out))} OTHER.CSV")
+    if interrupted(model):
+        say("\nYou stopped the fit: everything above is about the best network until then.")
+        raise typer.Exit(130)
+
+
+def _speaker(quiet: bool) -> Callable[[str], None]:
+    return (lambda text: None) if quiet else typer.echo
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn faults of files and arguments into one sentence on stderr and exit code 2."""
+    from .csv_files import DataError
+
+    try:
+        yield
+    except DataError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except BrokenPipeError:  # the reader of a pipe has gone: nobody to tell
+        raise
+    except OSError as error:
+        typer.echo(
+            f"Error: cannot use {error.filename}: {error.strerror or error}; choose another place.",
+            err=True,
+        )
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("\nStopped before everything was written.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from .models import package_version
+
+        typer.echo(f"radontv {package_version()}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Fit shallow ReLU networks with a certificate of how good they are."""
+
+
+def app() -> typer.Typer:
+    """Return the application."""
+    commands = typer.Typer(
+        name="radontv", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    )
+    commands.callback()(_root)
+    for command in (fit, predict, demo):
+        commands.command()(command)
+    return commands
+
+
+def main() -> None:
+    """Run the command line, or say what it needs."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        sys.exit(
+            f"radontv: the command line needs {', '.join(missing)}; "
+            "install with: pip install 'radontv[cli]'"
+        )
+    app()()

@@ -1,0 +1,257 @@
+"""Ridge splines with scikit-learn's conventions."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .problems import RadonTVProblem, RidgeSpline
+from .solvers import Solution, solve
+from .solvers.report import ProgressTable
+from .standardization import Standardization, alpha_for
+
+Array = NDArray[np.float64]
+
+
+class RadonTVRegressor(RegressorMixin, BaseEstimator):
+    """Regression with a shallow ReLU network of certified optimality.
+
+    Minimises over all functions f
+
+        1/2 sum_i s_i (y_i - f(z_i))^2 + alpha RTV(f),        sum_i s_i = 1,
+
+    where z is the standardised input. The result is f = sum_k a_k relu(w_k.z - b_k) + c.z + c0
+    with ||w_k||_2 = 1 and RTV(f) = sum_k abs(a_k).
+
+    Parameters
+    ----------
+    alpha : float, default=None
+        Price of RTV, > 0, on the scale of `alpha` in `sklearn.linear_model.Lasso`. None stands
+        for 0.01 alpha_max, where alpha_max is the least value for which the fit is affine.
+    standardize : bool, default=True
+        Give every feature weighted mean 0 and weighted standard deviation 1 first. The fit then
+        does not depend on the units of the features. Constant features are only centred.
+    tol : float, default=1e-4
+        Stop when the duality gap, divided by the objective, is at most this.
+    scope : {"local", "global"}, default="local"
+        What the gap must be worth: "local" trusts a thorough search for violated neurons,
+        "global" goes on to a proof, which can take exponentially long in many dimensions.
+    time_limit : float, default=None
+        Seconds of solving (without the search for alpha_max) before the best network is returned.
+    max_neurons : int, default=None
+        Stop, with a warning, when the network has this many neurons.
+    warm_start : bool, default=False
+        Start from `network_` of the previous fit.
+    n_jobs : int, default=None
+        Threads of the search.
+    random_state : int, RandomState instance or None, default=0
+        Seeds the starting points of the search.
+    verbose : int, default=0
+        1 prints a line for each round.
+
+    Attributes
+    ----------
+    network_ : RidgeSpline
+        The fit as a function of the *original* inputs; `predict(X)` is `network_(X)`.
+    certificate_ : Certificate
+        Objective, lower bound, gap and scope. They belong to the problem in *standardised*
+        inputs: RTV depends on the units of the inputs, so `network_.rtv` differs from the RTV
+        priced here. `standardized_problem` and `standardized_network` rebuild that problem.
+    alpha_ : float
+        The `alpha` used, in standardised inputs.
+    mean_, scale_ : ndarray of shape (n_features_in_,)
+        z = (x - mean_) / scale_; zeros and ones if `standardize=False`.
+    status_ : str
+        How the solver ended, as a sentence (a value of `radontv.solvers.Status`).
+    history_ : list of dict
+        One record per round: the fields of `radontv.solvers.Event`.
+    n_neurons_ : int
+        Number of neurons.
+    n_iter_ : int
+        Number of rounds, at least 1.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if `X` has names and all are strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from radontv import RadonTVRegressor
+    >>> X = np.linspace(-1, 1, 21)[:, None]
+    >>> model = RadonTVRegressor(alpha=1e-3).fit(X, np.abs(X[:, 0]))
+    >>> model.n_neurons_
+    1
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [None, Interval(Real, 0, None, closed="neither")],
+        "standardize": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "scope": [StrOptions({"local", "global"})],
+        "time_limit": [None, Interval(Real, 0, None, closed="neither")],
+        "max_neurons": [None, Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        standardize: bool = True,
+        tol: float = 1e-4,
+        scope: str = "local",
+        time_limit: float | None = None,
+        max_neurons: int | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.standardize = standardize
+        self.tol = tol
+        self.scope = scope
+        self.time_limit = time_limit
+        self.max_neurons = max_neurons
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> RadonTVRegressor:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; only their ratios matter. Weight 0 is a removed row, weight 2 a
+            repeated one.
+
+        Returns
+        -------
+        RadonTVRegressor
+            The fitted estimator.
+        """
+        before: Any = getattr(self, "network_", None) if self.warm_start else None
+        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        weights = _weights(sample_weight, rows)
+        live = weights > 0
+        rows, targets, weights = rows[live], targets[live], weights[live]
+        change = (
+            Standardization.of(rows, weights)
+            if self.standardize
+            else Standardization.identity(rows.shape[1])
+        )
+        self.mean_, self.scale_ = change.mean, change.scale
+        problem = RadonTVProblem(
+            change.inputs(rows), targets, alpha=self.alpha or 1.0, sample_weight=weights
+        )
+        if self.alpha is None:
+            problem = problem.with_alpha(alpha_for(problem, problem.alpha_max()))
+        usable = before is not None and before.n_features == rows.shape[1]
+        self._keep(self._solve(problem, change.to_standard(before) if usable else None), change)
+        return self
+
+    def _solve(self, problem: RadonTVProblem, before: RidgeSpline | None) -> Solution:
+        """Solve the problem, warning if the tolerance is not met."""
+        seed = self.random_state
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        solution = solve(
+            problem,
+            tol=self.tol,
+            scope=self.scope,
+            time_limit=self.time_limit,
+            warm_start=before,
+            max_neurons=self.max_neurons,
+            n_jobs=self.n_jobs,
+            random_state=int(seed),
+            callback=ProgressTable() if self.verbose else None,
+        )
+        if not solution.status.solved:
+            certificate = solution.certificate
+            warnings.warn(
+                f"{solution.status.value} The relative duality gap is "
+                f"{certificate.relative_gap:.2e} ({certificate.scope.value}: "
+                f"{certificate.scope.meaning}), asked for were tol={self.tol:g} and "
+                f"scope={self.scope!r}.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return solution
+
+    def _keep(self, solution: Solution, change: Standardization) -> None:
+        """Store the results as plain attributes."""
+        self.network_ = change.to_original(solution.network)
+        self.certificate_ = solution.certificate
+        self.alpha_ = solution.certificate.alpha
+        self.status_ = solution.status.value
+        self.history_ = [event.to_dict() for event in solution.history]
+        self.n_neurons_ = self.network_.n_neurons
+        self.n_iter_ = max(1, solution.n_iter)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return f at the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs in original units.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted targets.
+        """
+        check_is_fitted(self)
+        network: RidgeSpline = self.network_
+        return network(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def standardized_problem(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> RadonTVProblem:
+        """Return the problem that `certificate_` is about, from the data of `fit`.
+
+        It goes with `standardized_network()`: ``prove(model.standardized_problem(X, y),
+        model.standardized_network())`` repeats the proof.
+        """
+        check_is_fitted(self)
+        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=False)
+        return RadonTVProblem(
+            Standardization(self.mean_, self.scale_).inputs(rows),
+            targets,
+            alpha=self.alpha_,
+            sample_weight=_weights(sample_weight, rows),
+        )
+
+    def standardized_network(self) -> RidgeSpline:
+        """Return `network_` as a function of z = (x - mean_) / scale_."""
+        check_is_fitted(self)
+        return Standardization(self.mean_, self.scale_).to_standard(self.network_)
+
+
+def _weights(sample_weight: ArrayLike | None, X: Array) -> Array:
+    """Return valid weights of shape (n,), ones for None."""
+    weights: Array = _check_sample_weight(sample_weight, X, dtype=float, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("Sample weights are all zero; at least one row needs a positive weight.")
+    return weights

@@ -1,0 +1,52 @@
+"""The options of a fit from the command line, and what they may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .csv_files import DataError
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of `radontv fit`; the command line documents them."""
+
+    data: Path
+    target: str
+    out: Path
+    alpha: float | None = None
+    alpha_ratio: float | None = None
+    tol: float = 1e-4
+    prove: bool = False
+    time_limit: float | None = None
+    max_neurons: int | None = None
+    standardize: bool = True
+    weights: str | None = None
+    drop: tuple[str, ...] = ()
+    drop_missing: bool = False
+    test_fraction: float = 0.2
+    seed: int = 0
+    jobs: int | None = None
+    plots: bool = True
+    progress: bool = True
+
+    def check(self) -> None:
+        """Raise a DataError for values that cannot be."""
+        if self.alpha is not None and self.alpha_ratio is not None:
+            raise DataError("--alpha and --alpha-ratio exclude each other; give one of them.")
+        for name in ("alpha", "alpha_ratio", "tol", "time_limit", "max_neurons"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                option = "--" + name.replace("_", "-")
+                raise DataError(f"{option} is {value}; it must be a positive number.")
+        if not 0 <= self.test_fraction < 1:
+            raise DataError(
+                f"--test-fraction is {self.test_fraction}; it must be at least 0 and less than 1."
+            )
+        if self.seed < 0:
+            raise DataError(f"--seed is {self.seed}; it must be at least 0.")
+        if self.out.exists() and not self.out.is_dir():
+            raise DataError(f"--out {self.out} is a file; name a folder.")

@@ -1,0 +1,251 @@
+"""From a CSV file to numbers for a fit: target, weights, missing values, text columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .csv_files import DataError, is_number, listed, read_csv, require
+
+__all__ = ["Column", "DataError", "Table", "read_inputs", "read_table"]
+
+Array = NDArray[np.float64]
+
+MAX_LEVELS = 20
+"""A text column with more distinct values than this is not one-hot encoded."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file and how it becomes features.
+
+    Attributes
+    ----------
+    name : str
+    levels : tuple of str or None
+        The distinct values of a text column, None for numbers. Two levels become one feature
+        (1 for the second level), more become one feature each.
+    """
+
+    name: str
+    levels: tuple[str, ...] | None = None
+
+    @property
+    def features(self) -> list[str]:
+        """Return the names of the features."""
+        if self.levels is None:
+            return [self.name]
+        shown = self.levels[1:] if len(self.levels) == 2 else self.levels
+        return [f"{self.name}={level}" for level in shown]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers for a fit.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,)
+    weights : ndarray of shape (n_rows,) or None
+    columns : list of Column
+        How the columns of the file became the features.
+    lines : ndarray of shape (n_rows,)
+        Row numbers in the file, from 1, header not counted.
+    notes : list of str
+        Sentences about what was done to the file.
+    """
+
+    X: pd.DataFrame
+    y: Array
+    weights: Array | None
+    columns: list[Column]
+    lines: NDArray[np.int64]
+    notes: list[str]
+
+
+def read_table(
+    path: Path,
+    target: str,
+    *,
+    weights: str | None = None,
+    drop: Sequence[str] = (),
+    drop_missing: bool = False,
+) -> Table:
+    """Return the numbers of a CSV file for a fit.
+
+    Parameters
+    ----------
+    path : Path
+    target : str
+        Column to predict.
+    weights : str, default=None
+        Column of sample weights >= 0.
+    drop : sequence of str
+        Columns to leave out.
+    drop_missing : bool, default=False
+        Leave rows with missing values out instead of refusing the file.
+
+    Raises
+    ------
+    DataError
+        With one sentence that names the fault and the remedy.
+    """
+    frame, notes = read_csv(path)
+    special = [target] if weights is None else [target, weights]
+    require(frame, [*special, *drop], path)
+    for name in set(special) & set(drop):
+        raise DataError(f"Column {name!r} cannot be both used and dropped; leave out --drop.")
+    if target == weights:
+        raise DataError(f"Column {target!r} cannot be both target and weights; name two columns.")
+    frame = frame.drop(columns=list(drop))
+    frame = frame[_complete(frame, drop_missing, notes, path)]
+    y = _numbers(frame[target], "The target")
+    sample_weight = None if weights is None else _numbers(frame[weights], "The weight")
+    if sample_weight is not None and ((sample_weight < 0).any() or not sample_weight.any()):
+        raise DataError(f"Weights in column {weights!r} must be >= 0 and not all 0; correct them.")
+    inputs = frame.drop(columns=special)
+    columns = [_describe(inputs[name]) for name in inputs if _varies(inputs[name], notes)]
+    if not columns:
+        raise DataError(f"{path} has no column left to predict {target!r} from; add input columns.")
+    notes += [_about_text(inputs[c.name], c) for c in columns if c.levels is not None]
+    lines = frame.index.to_numpy() + 1
+    return Table(encode(inputs, columns, path), y, sample_weight, columns, lines, notes)
+
+
+def read_inputs(
+    path: Path, columns: Sequence[Column], *, drop_missing: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return the features that a model needs, the rows of the file they are from, and notes."""
+    text = [column.name for column in columns if column.levels is not None]
+    frame, notes = read_csv(path, text)
+    require(frame, [column.name for column in columns], path)
+    needed = frame[[column.name for column in columns]]
+    keep = _complete(needed, drop_missing, notes, path)
+    return encode(needed[keep], columns, path), frame[keep], notes
+
+
+def _complete(
+    frame: pd.DataFrame, drop_missing: bool, notes: list[str], path: Path
+) -> NDArray[np.bool_]:
+    """Return which rows have no missing value; refuse the file if some have and may not go."""
+    missing = frame.isna()
+    bad: NDArray[np.bool_] = missing.any(axis=1).to_numpy()
+    if not bad.any():
+        return ~bad
+    counts = missing.sum()
+    where = ", ".join(
+        f"{name!r} ({count} row{'s' if count > 1 else ''})"
+        for name, count in counts[counts > 0].items()
+    )
+    if not drop_missing:
+        first = int(np.argmax(bad)) + 1
+        raise DataError(
+            f"{path} has missing values in {where}, first in data row {first}, {bad.sum()} of "
+            f"{len(bad)} rows in all: fill them in, leave those columns out with --drop, or leave "
+            "those rows out with --drop-missing."
+        )
+    if bad.all():
+        raise DataError(f"Every row of {path} has a missing value ({where}); use --drop instead.")
+    notes.append(f"{bad.sum()} of {len(bad)} rows are left out for missing values in {where}.")
+    return ~bad
+
+
+def _is_text(column: pd.Series) -> bool:
+    return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
+
+
+def _numbers(column: pd.Series, role: str) -> Array:
+    """Return a column as finite float64."""
+    if _is_text(column):
+        row, text = _odd_text(column)
+        raise DataError(
+            f"{role} column {column.name!r} holds text such as {text!r} in data row {row}; it "
+            "must hold numbers, so correct those cells or choose another column."
+        )
+    values: Array = column.to_numpy(dtype=np.float64)
+    infinite = ~np.isfinite(values)
+    if infinite.any():
+        raise DataError(
+            f"Column {column.name!r} holds infinity in {infinite.sum()} rows, first in data row "
+            f"{column.index[int(np.argmax(infinite))] + 1}; replace it or leave those rows out."
+        )
+    if np.abs(values).max(initial=0.0) > 1e100:
+        raise DataError(f"Column {column.name!r} holds numbers above 1e100; rescale it.")
+    return values
+
+
+def _odd_text(column: pd.Series) -> tuple[int, str]:
+    """Return data row and value of the first cell that is not a number."""
+    for row, value in column.items():
+        if not is_number(str(value)):
+            return int(str(row)) + 1, str(value)
+    return int(str(column.index[0])) + 1, str(column.iloc[0])
+
+
+def _varies(column: pd.Series, notes: list[str]) -> bool:
+    if column.nunique() > 1:
+        return True
+    notes.append(f"Column {column.name!r} always holds {column.iloc[0]!s}: it is left out.")
+    return False
+
+
+def _describe(column: pd.Series) -> Column:
+    """Return how a column becomes features."""
+    name = str(column.name)
+    if not _is_text(column):
+        return Column(name)
+    levels = sorted(column.astype(str).unique())
+    if len(levels) > MAX_LEVELS:
+        row, value = _odd_text(column)
+        numbers = sum(is_number(str(cell)) for cell in column)
+        rest = f" while {numbers} rows hold numbers" if numbers else ""
+        raise DataError(
+            f"Column {name!r} holds text such as {value!r} (data row {row}){rest}, with "
+            f"{len(levels)} different values where at most {MAX_LEVELS} can be encoded: correct "
+            f"it, turn it into numbers, or leave it out with --drop {name}."
+        )
+    return Column(name, tuple(levels))
+
+
+def _about_text(cells: pd.Series, column: Column) -> str:
+    """Return what became of a text column, as a sentence."""
+    numbers = sum(is_number(str(cell)) for cell in cells)
+    count = len(column.features)
+    return (
+        f"Text column {column.name!r}{f' (with numbers in {numbers} rows)' if numbers else ''} "
+        f"becomes {count} column{'s' if count > 1 else ''} of 0 and 1: "
+        f"{listed(column.features, 6)}."
+    )
+
+
+def encode(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> pd.DataFrame:
+    """Return the features that the columns describe, as float64."""
+    features: dict[str, Any] = {}
+    for column in columns:
+        values = frame[column.name]
+        if column.levels is None:
+            features[column.name] = _numbers(values, "The input")
+            continue
+        text = values.astype(str)
+        strange = text[~text.isin(column.levels)]
+        if len(strange):
+            raise DataError(
+                f"Column {column.name!r} of {path} holds {strange.iloc[0]!r} in data row "
+                f"{strange.index[0] + 1}, which the model has not seen; it knows "
+                f"{listed(column.levels, 20)}."
+            )
+        for name, level in zip(
+            column.features, column.levels[-len(column.features) :], strict=True
+        ):
+            features[name] = (text == level).to_numpy(dtype=np.float64)
+    names = [name for column in columns for name in column.features]
+    if len(set(names)) < len(names):
+        raise DataError("Encoded text columns have the same name as other columns; rename one.")
+    return pd.DataFrame(features, index=frame.index, columns=names)

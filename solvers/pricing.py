@@ -1,0 +1,105 @@
+"""Pricing: where does |eta| exceed alpha? Multistart exact-circle search over hyperplanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..problems.checks import Array
+from ._search_kernels import ascend_all
+from .core import Core, Neurons
+from .parallel import count_threads, in_threads
+
+CHUNK = 8
+"""Starts per task of a thread."""
+POOL = 100
+"""Local maxima remembered from the last round."""
+SPREADS = (0.1, 0.2, 0.5)
+"""Lengths of the random steps away from known maxima; new maxima mostly appear near old ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Distinct local maxima of |eta|, largest first.
+
+    Attributes
+    ----------
+    values : ndarray of shape (m,)
+        |eta|.
+    signs : ndarray of shape (m,)
+        Signs of eta.
+    planes : ndarray of shape (m, n_features + 1)
+        (w, b).
+    """
+
+    values: Array
+    signs: Array
+    planes: Array
+
+    @property
+    def sup(self) -> float:
+        """Largest |eta| found."""
+        return float(self.values[0]) if len(self.values) else 0.0
+
+    def above(self, threshold: float, most: int) -> Neurons:
+        """Return the first `most` maxima above the threshold as neurons of amplitude 0."""
+        count = min(most, int((self.values > threshold).sum()))
+        return Neurons(self.signs[:count], np.zeros(count), self.planes[:count])
+
+
+class Pricing:
+    """Searches for the maxima of |eta_q|; keeps what it found as starts for the next q."""
+
+    def __init__(self, core: Core, *, n_jobs: int | None = None, random_state: int = 0) -> None:
+        self.core = core
+        self.n_threads = count_threads(n_jobs)
+        self.rng = np.random.default_rng(random_state)
+        self.keys = self.rng.integers(1, 2**63, size=core.n).astype(np.uint64)
+        self.pool = np.zeros((0, core.d))
+        self.XT = np.ascontiguousarray(core.X.T)
+        # Spread of the data in each direction: starts are drawn so that all features count.
+        self.shape = 1.0 / np.maximum(core.X.std(axis=0), 1e-12) if core.d else np.ones(0)
+
+    def search(self, q: Array, neurons: Neurons, n_starts: int, max_moves: int = 400) -> Candidates:
+        """Return the maxima reached from the neurons, the last maxima, and `n_starts` new starts."""
+        starts = self._starts(neurons, n_starts)
+        values, biases = np.empty(len(starts)), np.empty(len(starts))
+        signatures = np.empty(len(starts), dtype=np.uint64)
+
+        def climb(part: slice) -> None:
+            ascend_all(
+                self.XT, q, starts[part], max_moves, self.keys,
+                values[part], biases[part], signatures[part],
+            )
+
+        parts = [slice(a, a + CHUNK) for a in range(0, len(starts), CHUNK)]
+        for _ in in_threads(climb, parts, self.n_threads):
+            pass
+        planes = np.column_stack([starts, biases])
+        order = np.argsort(-values, kind="stable")
+        first = np.unique(signatures[order], return_index=True)[1]
+        keep = order[np.sort(first)]
+        keep = keep[values[keep] > 0]
+        eta = self.core.eta(q, planes[keep])
+        self.pool = starts[keep[:POOL]]
+        return Candidates(np.abs(eta), np.sign(eta), planes[keep])
+
+    def _starts(self, neurons: Neurons, count: int) -> Array:
+        d = self.core.d
+        if d == 1:
+            return np.ones((1, 1))
+        known = np.concatenate([neurons.planes[:, :d], self.pool])
+        parts = [known]
+        fresh = count
+        if len(known):
+            fresh = count // 2
+            base = known[self.rng.integers(len(known), size=count - fresh)]
+            spread = self.rng.choice(SPREADS, size=(count - fresh, 1)) / np.sqrt(d)
+            parts.append(base + spread * self.rng.normal(size=base.shape))
+        random = self.rng.normal(size=(fresh, d))
+        # Isotropic in the data's own units for every other start.
+        random[::2] *= self.shape
+        parts.append(random)
+        starts = np.concatenate(parts)
+        return starts / np.linalg.norm(starts, axis=1, keepdims=True)

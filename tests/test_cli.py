@@ -1,0 +1,344 @@
+"""The command line: files in, files out, and one clear sentence when something is wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from radontv import RadonTVRegressor, cli
+from radontv.models import load_model
+from radontv.problems import Certificate
+from radontv.tables import DataError, read_table
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments, code=0):
+    """Run a command in this process; return what it printed (both streams)."""
+    done = CliRunner().invoke(cli.app(), [str(a) for a in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.uniform(-1, 1, size=(60, 2)), columns=["dose", "age"])
+    frame["effect"] = np.abs(frame["dose"]) + 0.2 * frame["age"] + 0.02 * rng.normal(size=60)
+    return frame
+
+
+@pytest.fixture
+def table(frame, folder):
+    frame.to_csv(folder / "data.csv", index=False)
+    return Path("data.csv")
+
+
+def column(path, name):
+    """Read one column of numbers exactly."""
+    with open(path, newline="") as file:
+        return np.array([float(row[name]) for row in csv.DictReader(file)])
+
+
+def write(text, name="data.csv", encoding="utf-8"):
+    Path(name).write_text(text, encoding=encoding)
+    return Path(name)
+
+
+# --- fit and predict -----------------------------------------------------------------------
+
+
+def test_fit_then_predict_is_the_estimator(table, frame):
+    said = run("fit", table, "--target", "effect", "--alpha", 0.01, "--test-fraction", 0)
+    out = Path("data-radontv")
+    assert {p.name for p in out.iterdir()} == {
+        "model.json", "certificate.json", "predictions.csv", "report.txt",
+        "convergence.png", "certificate.png", "function.png",
+    }  # fmt: skip
+    read = read_table(table, "effect")
+    expected = RadonTVRegressor(alpha=0.01).fit(read.X, read.y).predict(read.X)
+    written = column(out / "predictions.csv", "prediction")
+    assert np.allclose(written, expected, rtol=1e-12, atol=1e-12)
+    run("predict", out, table, "--out", "new.csv")
+    assert np.allclose(column("new.csv", "prediction"), expected, rtol=1e-12, atol=1e-12)
+    assert "representer theorem" in said
+    assert "local gap" in said
+    assert (out / "report.txt").read_text() in said
+
+
+def test_model_file_keeps_everything(table, frame):
+    run("fit", table, "--target", "effect", "--alpha", 0.01, "--no-plots", "--quiet")
+    model = load_model(Path("data-radontv"))
+    fields = json.loads(Path("data-radontv/certificate.json").read_text())
+    names = set(Certificate.__dataclass_fields__)
+    assert Certificate.from_dict({k: v for k, v in fields.items() if k in names}) == (
+        model.certificate
+    )
+    assert model.feature_names == ["dose", "age"]
+    assert model.summary.test.rows == 12
+    assert model.summary.train.rows == 48
+    assert model.certificate.alpha == 0.01
+
+
+def test_progress_table_is_shown_and_quiet_is_quiet(table):
+    said = run("fit", table, "--target", "effect", "--no-plots")
+    header = next(line for line in said.splitlines() if line.startswith("round"))
+    assert len(header) == 80
+    assert run("fit", table, "--target", "effect", "--no-plots", "--quiet") == ""
+
+
+def test_prove_gives_a_proven_gap(table):
+    said = run("fit", table, "--target", "effect", "--alpha-ratio", 0.1, "--prove", "--no-plots")
+    assert "proven gap" in said
+    assert "every possible network" in said
+    assert json.loads(Path("data-radontv/certificate.json").read_text())["scope"] == "global"
+
+
+def test_semicolons_decimal_commas_and_byte_order_mark(frame):
+    frame.to_csv("data.csv", sep=";", decimal=",", index=False, encoding="utf-8-sig")
+    read = read_table(Path("data.csv"), "effect")
+    assert np.allclose(read.X, frame[["dose", "age"]])
+    assert any("decimal commas" in note for note in read.notes)
+
+
+def test_tabs_and_an_index_column(frame):
+    frame.to_csv("data.csv", sep="\t")
+    read = read_table(Path("data.csv"), "effect")
+    assert list(read.X) == ["dose", "age"]
+    assert any("numbers the rows" in note for note in read.notes)
+
+
+def test_text_columns_are_encoded_and_remembered(frame):
+    frame["sex"] = np.where(frame["dose"] > 0, "m", "f")
+    frame["site"] = np.array(["10", "20", "x"])[np.arange(60) % 3]
+    frame.to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "effect", "--alpha", 0.01, "--no-plots")
+    assert "becomes 3 columns" in said
+    assert load_model(Path("data-radontv")).feature_names == [
+        "dose", "age", "sex=m", "site=10", "site=20", "site=x",
+    ]  # fmt: skip
+    numbers = frame[frame["site"] != "x"]  # looks like a column of numbers now
+    numbers.to_csv("new.csv", index=False)
+    run("predict", "data-radontv", "new.csv", "--out", "p.csv")
+    first = column("data-radontv/predictions.csv", "prediction")[numbers.index]
+    assert np.allclose(column("p.csv", "prediction"), first, rtol=1e-12, atol=1e-12)
+    numbers.assign(sex="d").to_csv("new.csv", index=False)
+    said = run("predict", "data-radontv", "new.csv", code=2)
+    assert "'sex'" in said
+    assert "has not seen" in said
+
+
+def test_missing_values_are_refused_or_dropped(frame):
+    frame.loc[[3, 7], "age"] = np.nan
+    frame.to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "effect", code=2)
+    assert "'age' (2 rows)" in said
+    assert "data row 4" in said
+    assert "--drop-missing" in said
+    arguments = ["--target", "effect", "--alpha", 0.01, "--no-plots", "--drop-missing"]
+    said = run("fit", "data.csv", *arguments)
+    assert "2 of 60 rows are left out" in said
+    assert pd.read_csv("data-radontv/predictions.csv")["row"].tolist() == [
+        k for k in range(1, 61) if k not in (4, 8)
+    ]
+    assert "missing values" in run("predict", "data-radontv", "data.csv", code=2)
+    assert "58 predictions" in run("predict", "data-radontv", "data.csv", "--drop-missing")
+
+
+def test_weights_are_used_and_are_no_feature(frame):
+    frame["w"] = np.arange(60) % 3
+    frame.to_csv("data.csv", index=False)
+    run("fit", "data.csv", "--target", "effect", "--alpha", 0.01, "--weights", "w",
+        "--test-fraction", 0, "--no-plots")  # fmt: skip
+    read = read_table(Path("data.csv"), "effect", weights="w")
+    assert list(read.X) == ["dose", "age"]
+    expected = RadonTVRegressor(alpha=0.01).fit(read.X, read.y, read.weights).predict(read.X)
+    written = column("data-radontv/predictions.csv", "prediction")
+    assert np.allclose(written, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_constant_and_dropped_columns(frame):
+    frame["site"] = "here"
+    frame.to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "effect", "--drop", "age", "--no-plots")
+    assert "'site' always holds here" in said
+    assert load_model(Path("data-radontv")).feature_names == ["dose"]
+
+
+def test_few_rows_are_all_fitted():
+    write("x,y\n1,2\n2,3\n3,5\n4,4\n")
+    said = run("fit", "data.csv", "--target", "y", "--no-plots")
+    assert "too few to hold some out" in said
+    assert "nothing is known about new data" in said
+
+
+# --- one sentence for each fault -----------------------------------------------------------
+
+GOOD = "x,y\n" + "".join(f"{k},{k * k}\n" for k in range(12))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", [], ["empty"]),
+        ("x,y\n", [], ["no rows"]),
+        ("1,2\n3,4\n", [], ["only numbers", "column names"]),
+        (GOOD, ["--target", "Y2"], ["no column 'Y2'", "did you mean 'y'"]),
+        (GOOD.replace("y\n", "effect\n", 1), ["--target", "efect"], ["did you mean 'effect'"]),
+        ("x,x,y\n1,2,3\n", [], ["more than one column 'x'"]),
+        ("x,,y\n1,2,3\n4,9,6\n7,1,9\n", [], ["Column 2", "no name"]),
+        ("x,y\n1,2\n3,4,5\n", [], ["Line 3", "3 cells", "header has 2"]),
+        ("x,y\n1,2\n3\n", [], ["Line 3", "1 cells"]),
+        (GOOD + "inf,3\n", [], ["infinity", "'x'", "data row 13"]),
+        (GOOD + "3,high\n", [], ["'y' holds text", "'high'", "data row 13"]),
+        ("x,y\n" + "".join(f"{k},{k}\n" for k in range(30)) + "n/k,3\n", [],
+         ["'x' holds text", "'n/k'", "30 rows hold numbers", "--drop x"]),
+        ("x,y\n1,2\n2,3\n", [], ["2 usable rows", "at least 3"]),
+        ("x,y\n1,2\n1,3\n1,4\n", [], ["no column left"]),
+        ("y\n1\n2\n3\n", [], ["no column left"]),
+        ("x,y\n?,2\n,3\n", [], ["missing values in 'x' (2 rows)"]),
+        (GOOD, ["--drop", "z"], ["no column 'z'"]),
+        (GOOD, ["--drop", "y"], ["both used and dropped"]),
+        (GOOD, ["--weights", "y"], ["both target and weights"]),
+        ("x,w,y\n1,-1,1\n2,1,2\n3,1,3\n", ["--weights", "w"], ["'w' must be >= 0"]),
+        (GOOD, ["--alpha", "0"], ["--alpha", "positive"]),
+        (GOOD, ["--alpha", "1", "--alpha-ratio", "1"], ["exclude"]),
+        (GOOD, ["--test-fraction", "1"], ["--test-fraction"]),
+        (GOOD, ["--time-limit", "-1"], ["--time-limit", "positive"]),
+        (GOOD, ["--out", "data.csv"], ["is a file", "name a folder"]),
+    ],
+)  # fmt: skip
+def test_fault_is_named_in_one_sentence(text, options, words):
+    write(text)
+    target = [] if "--target" in options else ["--target", "y"]
+    said = run("fit", "data.csv", *target, *options, code=2)
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 1
+    assert said.rstrip().endswith((".", "?"))
+    for word in words:
+        assert word in said
+
+
+def test_missing_file_suggests_a_neighbour(table):
+    assert "did you mean 'data.csv'" in run("fit", "dta.csv", "--target", "effect", code=2)
+    assert "folder" in run("fit", ".", "--target", "effect", code=2)
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [(b"PK\x03\x04rest", "spreadsheet"), (b"x,y\n1,\xff\n", "UTF-8"), (b"x\0,y\n", "text file")],
+)
+def test_other_kinds_of_file(raw, word):
+    Path("data.csv").write_bytes(raw)
+    assert word in run("fit", "data.csv", "--target", "y", code=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("no json", "not JSON"),
+        ('{"a": 1}', "not a radontv model"),
+        ('{"format": "radontv-model", "format_version": 99, "radontv_version": "9"}', "99"),
+        ('{"format": "radontv-model", "format_version": 1}', "damaged"),
+    ],
+)
+def test_foreign_models(table, text, word):
+    write(text, "model.json")
+    assert word in run("predict", "model.json", table, code=2)
+    assert "no model" in run("predict", "nowhere", table, code=2)
+
+
+def test_predict_needs_the_columns_of_the_model(table, frame):
+    run("fit", table, "--target", "effect", "--alpha", 0.1, "--no-plots", "--quiet")
+    frame[["dose"]].to_csv("new.csv", index=False)
+    assert "no column 'age'" in run("predict", "data-radontv", "new.csv", code=2)
+    frame[["dose", "age"]].assign(extra=1).to_csv("new.csv", index=False)
+    assert "Not used by the model: 'extra'" in run("predict", "data-radontv", "new.csv")
+
+
+def test_data_errors_are_value_errors():
+    assert issubclass(DataError, ValueError)
+
+
+# --- the whole program ---------------------------------------------------------------------
+
+
+def program(*arguments, **options):
+    """Return the arguments of a subprocess that sees the same radontv as this one."""
+    path = [str(ROOT)] if str(ROOT) in sys.path else []  # pytest put the checkout there
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]))
+    return {"args": [sys.executable, "-m", "radontv", *arguments], "env": env, **options}
+
+
+def test_version_help_and_no_arguments():
+    assert run("--version").startswith("radontv ")
+    for arguments in (["--help"], ["fit", "--help"], ["predict", "--help"], ["demo", "--help"]):
+        assert "Usage" in run(*arguments)
+
+
+def test_missing_libraries_are_named_in_one_line(monkeypatch):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pandas" else object())
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert "pandas" in str(stopped.value)
+    assert "pip install 'radontv[cli]'" in str(stopped.value)
+
+
+def test_demo(folder):
+    said = run("demo", "--time-limit", 20, "--out", "here")
+    assert "radontv fit here/diabetes.csv --target progression" in said
+    assert len(pd.read_csv("here/diabetes.csv")) == 442
+    assert Path("here/certificate.png").stat().st_size > 10_000
+    assert "Quality of the fit" in said
+
+
+def test_module_runs_without_a_traceback():
+    write("")
+    done = subprocess.run(
+        **program("fit", "data.csv", "--target", "y"), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: data.csv is empty")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_interrupt_keeps_the_best_network(folder):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(400, 8)), columns=list("abcdefgh"))
+    frame["y"] = rng.normal(size=400)
+    frame.to_csv("data.csv", index=False)
+    options = ["--target", "y", "--tol", "1e-13", "--prove", "--no-plots"]
+    child = subprocess.Popen(
+        **program("fit", "data.csv", *options), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        for line in child.stdout:  # the first row of the table: the solver is at work
+            if line.split()[:1] == ["0"]:
+                break
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130, said
+    assert "interrupted" in said
+    assert "You stopped the fit" in said
+    assert load_model(Path("data-radontv")).certificate.primal > 0

@@ -1,0 +1,313 @@
+"""RadonTVRegressor keeps scikit-learn's contracts and its own."""
+
+import io
+import pickle
+import warnings
+from contextlib import redirect_stdout
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from radontv import RadonTVRegressor
+from radontv.problems import RadonTVProblem, RidgeSpline, Scope
+from radontv.solvers import Event, prove
+from radontv.solvers.report import ProgressTable
+from radontv.standardization import Standardization
+
+TIGHT = 1e-9
+"""Relative gap of fits that are compared with each other."""
+SAME = {"rtol": 1e-4, "atol": 1e-4}
+"""Fits with relative gap g differ by up to sqrt(2 g F) in root mean square, 1e-5 here."""
+
+SETTINGS = [
+    RadonTVRegressor(),
+    RadonTVRegressor(alpha=0.5, standardize=False),
+    RadonTVRegressor(alpha=0.1, warm_start=True, tol=1e-6),
+    RadonTVRegressor(max_neurons=3, n_jobs=1),
+]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(40, 2))
+    y = np.abs(X[:, 0] - 0.3 * X[:, 1]) + 0.05 * rng.normal(size=40)
+    return X, y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # max_neurons=3
+@parametrize_with_checks(SETTINGS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_fitted_attributes(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2).fit(X, y)
+    assert isinstance(model.network_, RidgeSpline)
+    assert model.certificate_.relative_gap <= model.tol
+    assert model.n_neurons_ == model.network_.n_neurons > 0
+    assert model.n_iter_ >= 1
+    assert model.n_features_in_ == 2
+    assert model.alpha_ == 1e-2
+    assert len(model.history_) >= 1
+    assert {"round", "seconds", "primal", "dual", "gap", "scope"} <= model.history_[0].keys()
+    assert np.array_equal(model.predict(X), model.network_(X))
+    assert model.score(X, y) > 0.9
+
+
+def test_certificate_belongs_to_the_standardized_problem(data):
+    X, y = data
+    X = X * [1.0, 300.0] + [5.0, -70.0]
+    model = RadonTVRegressor(alpha=1e-2).fit(X, y)
+    problem, network = model.standardized_problem(X, y), model.standardized_network()
+    assert problem.objective(network) == pytest.approx(model.certificate_.primal, rel=1e-9)
+    again = prove(problem, network, tol=model.tol)
+    assert again.dual <= model.certificate_.primal * (1 + 1e-12)
+    assert again.relative_gap <= 10 * model.tol
+
+
+def test_alpha_none_is_a_hundredth_of_alpha_max(data):
+    X, y = data
+    model = RadonTVRegressor().fit(X, y)
+    Z = StandardScaler().fit_transform(X)
+    largest = RadonTVProblem(Z, y, alpha=1.0).alpha_max()
+    assert model.alpha_ == pytest.approx(0.01 * largest, rel=1e-9)
+
+
+def test_affine_from_alpha_max_on(data):
+    X, y = data
+    largest = 100 * RadonTVRegressor(time_limit=60).fit(X, y).alpha_
+    model = RadonTVRegressor(alpha=1.0001 * largest).fit(X, y)
+    assert model.n_neurons_ == 0
+    assert np.allclose(model.predict(X), LinearRegression().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_affine_targets_are_fitted_exactly(data, scale):
+    X, _ = data
+    y = scale * (X @ [2.0, -1.0] + 3.0)
+    model = RadonTVRegressor().fit(X, y)
+    assert model.n_neurons_ == 0
+    assert np.allclose(model.predict(X), y, rtol=1e-10, atol=0)
+
+
+def test_units_of_features_do_not_matter(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y)
+    factor, shift = np.array([1e-3, 2.54e4]), np.array([7.0, -3e4])
+    other = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X * factor + shift, y)
+    assert other.certificate_.primal == pytest.approx(model.certificate_.primal, rel=1e-8)
+    assert np.allclose(other.predict(X * factor + shift), model.predict(X), **SAME)
+
+
+def test_without_standardization_units_matter(data):
+    X, y = data
+    settings = {"alpha": 1e-2, "standardize": False}
+    model = RadonTVRegressor(**settings).fit(X, y)
+    other = RadonTVRegressor(**settings).fit(10 * X, y)
+    assert model.scale_.tolist() == [1.0, 1.0]
+    assert other.certificate_.primal < 0.9 * model.certificate_.primal
+
+
+def test_weights_are_repeated_rows(data):
+    X, y = data
+    weights = np.arange(40) % 4
+    weighted = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y, weights)
+    repeated = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X.repeat(weights, 0), y.repeat(weights))
+    assert weighted.certificate_.primal == pytest.approx(repeated.certificate_.primal, rel=1e-8)
+    assert weighted.certificate_.sparsity_bound == repeated.certificate_.sparsity_bound
+    assert np.allclose(weighted.mean_, repeated.mean_, rtol=1e-12)
+    assert np.allclose(weighted.predict(X), repeated.predict(X), **SAME)
+
+
+def test_only_ratios_of_weights_matter(data):
+    X, y = data
+    weights = np.random.default_rng(1).uniform(0.5, 2, size=40)
+    one = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y, weights)
+    two = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y, 1e3 * weights)
+    assert one.certificate_.primal == pytest.approx(two.certificate_.primal, rel=1e-8)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(40), -np.ones(40)])
+def test_senseless_weights_are_refused(data, weights):
+    with pytest.raises(ValueError, match="weight"):
+        RadonTVRegressor().fit(*data, weights)
+
+
+def test_wild_values_in_rows_of_weight_zero_are_ignored(data):
+    X, y = data
+    wild = np.vstack([X, [[1e200, -1e200]]])
+    weights = np.r_[np.ones(40), 0.0]
+    model = RadonTVRegressor(alpha=1e-2).fit(wild, np.r_[y, 1e200], weights)
+    assert np.allclose(model.predict(X), RadonTVRegressor(alpha=1e-2).fit(X, y).predict(X))
+
+
+def test_feature_names(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=["age", "dose"])
+    model = RadonTVRegressor(alpha=1e-2).fit(frame, y)
+    assert model.feature_names_in_.tolist() == ["age", "dose"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[["dose", "age"]])
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e9])
+def test_constant_columns_change_nothing(data, constant):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y)
+    wide = np.column_stack([X, np.full(40, constant)])
+    other = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(wide, y)
+    assert other.scale_[2] == 1.0
+    assert other.certificate_.primal == pytest.approx(model.certificate_.primal, rel=1e-8)
+    assert np.allclose(other.predict(wide), model.predict(X), **SAME)
+
+
+def test_single_row_and_constant_targets():
+    model = RadonTVRegressor().fit([[1.0, 2.0]], [3.0])
+    assert np.allclose(model.predict([[1.0, 2.0], [5.0, 5.0]]), 3.0)
+    X = np.arange(6.0)[:, None]
+    model = RadonTVRegressor().fit(X, np.zeros(6))
+    assert np.all(np.abs(model.predict(X)) <= 1e-12)
+    assert model.n_neurons_ == 0
+
+
+def test_one_feature_with_one_kink():
+    X = np.linspace(-1, 1, 21)[:, None]
+    model = RadonTVRegressor(alpha=1e-4).fit(X, np.abs(X[:, 0]))
+    assert model.n_neurons_ == 1
+    knot = model.network_.biases / model.network_.weights[:, 0]
+    assert knot == pytest.approx(0.0, abs=1e-6)
+
+
+def test_warm_start_takes_fewer_rounds_and_gives_the_same(data):
+    X, y = data
+    cold = RadonTVRegressor(alpha=1e-2, tol=1e-6).fit(X, y)
+    warm = RadonTVRegressor(alpha=1.1e-2, tol=1e-6, warm_start=True).fit(X, y)
+    warm.set_params(alpha=1e-2).fit(X, y)
+    assert warm.n_iter_ <= cold.n_iter_
+    assert warm.certificate_.primal == pytest.approx(cold.certificate_.primal, rel=3e-6)
+
+
+def test_warm_start_survives_other_data(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2, warm_start=True).fit(X, y)
+    model.fit(50 * X + 3, y)
+    assert model.score(50 * X + 3, y) > 0.9
+    model.fit(X[:, :1], y)
+    assert model.network_.n_features == 1
+
+
+def test_clone_pickle_joblib(data, tmp_path):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2).fit(X, y)
+    assert not hasattr(clone(model), "network_")
+    joblib.dump(model, tmp_path / "model.joblib")
+    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        assert np.array_equal(copy.predict(X), model.predict(X))
+        assert copy.certificate_ == model.certificate_
+        assert copy.network_ == model.network_
+
+
+def test_max_neurons_warns_and_is_kept(data):
+    X, y = data
+    with pytest.warns(ConvergenceWarning, match=r"gap is .* \(local.*tol=0.0001"):
+        model = RadonTVRegressor(alpha=1e-3, max_neurons=1).fit(X, y)
+    assert model.n_neurons_ <= 1
+    assert "neurons" in model.status_
+
+
+def test_time_limit_warns_and_returns_a_certified_network():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 6)), rng.normal(size=200)
+    with pytest.warns(ConvergenceWarning, match="time limit"):
+        model = RadonTVRegressor(time_limit=1e-3, tol=1e-10).fit(X, y)
+    assert model.certificate_.dual <= model.certificate_.primal
+
+
+def test_global_scope_is_a_proof(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2, scope="global").fit(X, y)
+    assert model.certificate_.scope.value == "global"
+    assert model.certificate_.relative_gap <= model.tol
+
+
+def test_verbose_prints_one_line_per_round(data):
+    X, y = data
+    text = io.StringIO()
+    with redirect_stdout(text):
+        model = RadonTVRegressor(alpha=1e-2, verbose=1).fit(X, y)
+    lines = text.getvalue().splitlines()
+    assert len(lines) == 1 + len(model.history_)
+    assert {len(line) for line in lines} == {80}
+    assert lines[0].split()[:2] == ["round", "neurons"]
+
+
+def test_progress_lines_have_a_fixed_width():
+    stream = io.StringIO()
+    table = ProgressTable(stream)
+    for scope in Scope:
+        for dual in (-1.5e-99, 0.0, -np.inf):
+            table(Event(99999, 12345.6, 1234567, 3e99, dual, 1.0, scope, 0.1, "proof", 123456789))
+    assert {len(line) for line in stream.getvalue().splitlines()} == {80}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alpha", 0.0), ("alpha", -1), ("tol", 0.0), ("scope", "all"), ("max_neurons", 0),
+     ("time_limit", -1.0), ("standardize", "yes")],
+)  # fmt: skip
+def test_wrong_parameters_are_named(data, name, value):
+    with pytest.raises(ValueError, match=name):
+        RadonTVRegressor(**{name: value}).fit(*data)
+
+
+def test_random_state_may_be_a_generator(data):
+    for state in (None, np.random.RandomState(3)):
+        assert RadonTVRegressor(alpha=1e-2, random_state=state).fit(*data).score(*data) > 0.9
+
+
+def test_pipeline_grid_search_and_cross_validation(data):
+    X, y = data
+    pipe = make_pipeline(PolynomialFeatures(2, include_bias=False), RadonTVRegressor())
+    grid = GridSearchCV(pipe, {"radontvregressor__alpha": [1e-2, 1.0]}, cv=3).fit(X, y)
+    assert grid.best_params_["radontvregressor__alpha"] == 1e-2
+    scores = cross_validate(RadonTVRegressor(alpha=1e-2), X, y, cv=3)["test_score"]
+    assert scores.mean() > 0.8
+
+
+def test_no_warning_when_solved(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RadonTVRegressor(alpha=1e-2).fit(*data)
+
+
+def test_standardization_there_and_back():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(5, 3))
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    network = RidgeSpline(rng.normal(size=5), weights, rng.normal(size=5), rng.normal(size=3), 0.7)
+    change = Standardization(np.array([3.0, -40.0, 0.1]), np.array([1e-3, 10.0, 500.0]))
+    X = change.mean + change.scale * rng.normal(size=(20, 3))
+    assert np.allclose(change.to_original(network)(X), network(change.inputs(X)), rtol=1e-10)
+    back = change.to_standard(change.to_original(network))
+    assert np.allclose(back.weights, network.weights, rtol=1e-9)
+    assert np.allclose(back.biases, network.biases, rtol=1e-9)
+    assert back.rtv == pytest.approx(network.rtv, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-100, 1.0, 1e100])
+def test_standardization_of_extreme_columns(size):
+    X = size * np.random.default_rng(0).normal(size=(30, 1))
+    change = Standardization.of(X, np.ones(30))
+    assert change.inputs(X).mean() == pytest.approx(0.0, abs=1e-12)
+    assert change.inputs(X).std() == pytest.approx(1.0, rel=1e-12)
