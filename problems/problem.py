@@ -157,6 +157,12 @@ class RadonTVProblem:
         q[live] = project_out_affine(self.affine, slope, self.s[live])
         return q
 
+    def project(self, q: Array) -> Array:
+        """Return the nearest q with [1 X]^T q = 0 that is zero where the weights are."""
+        live, projected = self._live, np.zeros(self.n_samples)
+        projected[live] = project_out_affine(self.affine, np.asarray(q)[live], self.s[live])
+        return projected
+
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
         """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
         return eta(self.X, q, weights, biases)
@@ -174,30 +180,33 @@ class RadonTVProblem:
         scope: Scope,
         *,
         sup_attained: float | None = None,
+        dual_point: Array | None = None,
     ) -> Certificate:
-        """Return the certificate of `network` for a bound on sup |eta| of its dual point.
+        """Return the certificate of `network` for a bound on sup |eta| of a dual point.
 
         Everything but `sup_bound` is recomputed here, from the data and the network alone.
 
         Parameters
         ----------
         network : RidgeSpline
-            Any network; its affine part is refitted for the dual point, which is
+            Any network; its affine part is refitted for the dual point, which by default is
             `dual_point(network)`.
         sup_bound : float
-            U >= sup |eta| for that dual point, valid within `scope`. It is raised to the values
+            U >= sup |eta| for the dual point, valid within `scope`. It is raised to the values
             found at the network's own neurons.
         scope : Scope
             What `sup_bound` is worth.
         sup_attained : float, default=None
             Largest |eta| known to be attained.
+        dual_point : ndarray of shape (n_samples,), default=None
+            Another q to use; it is projected onto [1 X]^T q = 0.
         """
         live = self._live
         y, s = self.y[live], self.s[live]
         fitted = self.refit_affine(network)
         merged = fitted.merged()
         z = fitted(self.X[live])
-        q = self._dual_point(fitted)
+        q = self._dual_point(fitted) if dual_point is None else self.project(dual_point)
         values = self.eta(q, merged.weights, merged.biases)
         attained = max(float(np.abs(values).max(initial=0.0)), sup_attained or 0.0)
         bound = max(float(sup_bound), attained)

@@ -92,6 +92,20 @@ class Reduction:
             / self.y_scale
         )
 
+    def raise_dual(self, q: Array, y: Array, s: Array) -> Array:
+        """Return the best dual point of the original rows whose sums over groups are y_scale q.
+
+        p_i = (y_i - affine_i - g y'_group) + g q'_group / s'_group and q_i = s_i p_i: rows of one
+        group keep their targets' differences, as they do at an optimum.
+        """
+        live = self.groups >= 0
+        group = self.groups[live]
+        raised = np.zeros(len(self.groups))
+        # y holds the targets without their affine part.
+        p = y[live] - self.y_scale * self.y[group] + self.y_scale * (q / self.s)[group]
+        raised[live] = s[live] * p
+        return raised
+
     def raise_hyperplanes(self, weights: Array, biases: Array) -> tuple[Array, Array]:
         """Return V w and a b + (V w).centre."""
         raised = self.up(weights)

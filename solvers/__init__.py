@@ -1,0 +1,13 @@
+"""How the problem is minimised, and how optimality is proved."""
+
+from ..problems import register_sup_oracle
+from .driver import solve
+from .events import Event, History
+from .path import path
+from .proof import prove, search_sup
+from .solution import Solution, Status
+from .sparsify import sparsify
+
+register_sup_oracle(search_sup)
+
+__all__ = ["Event", "History", "Solution", "Status", "path", "prove", "solve", "sparsify"]

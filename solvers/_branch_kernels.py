@@ -8,26 +8,19 @@ coordinate is fixed, ``u_f = 1`` and ``h_f = 0``. With ``z_i = x_i - x_j``, ``c_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numba
 import numpy as np
 
 from .oracle import Array
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from .sweep import compiled
 
 SWEEPS = 2  # Sweeps over the free slopes; more cost more time than the boxes they save.
 HOPELESS = 0.5  # Relative excess over the target above which sweeps are not tried.
 MAX_VERTEX_DIM = 9  # Above it 2^(d-1) vertices cost more than they save.
 MAX_DEPTH = 200
 RAISE = 1e-9  # A maximum at the goal itself would be cut into ever smaller boxes.
-
-
-def compiled(function: _Function) -> _Function:
-    """Return the function compiled without the GIL, cached on disk, with its type kept."""
-    return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 @compiled
@@ -97,13 +90,13 @@ def vertex_values(coef: Array, u: Array, h: Array, out: Array) -> int:
     return size
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def vertex_sums(
     Z: Array, p: Array, own: Any, m: int, u: Array, h: Array, lines: Array, out: Array
 ) -> int:
     """Write ``sum_{p_i > 0} c_i |v . z_i|`` for all vertices v, ordered as in `vertex_values`.
 
-    The vertices are visited in Gray code, so that one step adds ``+- 2 h_k z_ik`` to all ``v . z_i``.
+    The vertices are visited in Gray code, so that a step adds ``+- 2 h_k z_ik`` to all ``v . z_i``.
     Sums may be reordered (hence the flags): the rounding margin holds for any order.
     """
     d = u.size
@@ -223,8 +216,8 @@ def bound_box(
 ) -> float:
     r"""Return an upper bound on ``phi(u) / ||u||`` over the box; at most T if T was proved.
 
-    g is the affine bound: ``phi <= g . u + const``. If ``phi - T ||u|| <= e`` on the box, e >= 0, then
-    ``phi / ||u|| <= T + e / u_min``, ``u_min <= ||u||``. Three tests, in order of cost:
+    g is the affine bound: ``phi <= g . u + const``. If ``phi - T ||u|| <= e`` on the box, e >= 0,
+    then ``phi / ||u|| <= T + e / u_min``, ``u_min <= ||u||``. Three tests, in order of cost:
 
     1. chords: ``const = sum_{c_i > 0} c_i (r_i - t_i^2 / r_i)``, then `norm_bound` and
        `tangent_excess`;
@@ -341,6 +334,7 @@ def explore(
     bounds: Array,
     target: float,
     goal: float,
+    violation: float,
     max_work: int,
     stop_at_violation: bool,
     out_boxes: Array,
@@ -352,8 +346,8 @@ def explore(
 
     Boxes below `goal <= target` are dropped, the others written to `out_boxes`: parked between
     goal and target, or unfinished when the work (points looked at) exceeds `max_work`. A direction
-    with ``phi > goal`` is a violation: the search stops there, or else raises goal (and target)
-    just above it. `found[0]` receives the best direction and its value, the following rows
+    with ``phi > violation, goal`` violates: the search stops there, or else raises goal (and
+    target) just above it. `found[0]` receives the best direction and its value, the following rows
     the violations; `tally` the numbers of returned boxes, visited boxes and violations.
     """
     n, d = Z.shape
@@ -386,9 +380,7 @@ def explore(
         sums[:] = fixed[depth]
         m = classify(Z, p, delta, u, h, own[depth], count[depth], mine, sums, slope, radius)
         count[depth + 1] = m
-        bound = bound_box(
-            Z, p, steps, u, h, mine, m, sums, slope, radius, target, work, lines, g
-        )
+        bound = bound_box(Z, p, steps, u, h, mine, m, sums, slope, radius, target, work, lines, g)
         bound = min(bound, stack_bounds[top])
         if bound <= goal:
             continue
@@ -397,7 +389,7 @@ def explore(
         if value > found[0, d]:
             found[0, :d], found[0, d] = trial / length(trial), value
         stop = False
-        if value > goal:
+        if value > max(violation, goal):
             n_found = min(n_found + 1, found.shape[0] - 1)
             found[n_found, :d] = trial / length(trial)
             found[n_found, d] = value

@@ -199,6 +199,18 @@ def norm_terms(alpha, amplitude, planes, slopes, basis, sizes, offsets, damping,
 
 
 @njit(**OPTIONS)
+def expand(basis, sizes, offsets, coordinates, delta):
+    """delta[k] = basis_k coordinates_k."""
+    K, p = delta.shape
+    for k in range(K):
+        for c in range(p):
+            total = 0.0
+            for m in range(sizes[k]):
+                total += basis[k, c, m] * coordinates[offsets[k] + m]
+            delta[k, c] = total
+
+
+@njit(**OPTIONS)
 def kinks_ahead(X, q, sign, amplitude, planes, role, delta, slope, length, blocker):
     """How far each neuron may go along delta before a kink turns its own slope upwards.
 

@@ -18,8 +18,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ._branch_kernels import RAISE, explore
-from .oracle import MAX_WITNESSES, Array, SupBound, assemble, evaluate, polish, rounding_margin
+from ._branch_kernels import RAISE, explore, sweep_slopes
+from .oracle import (
+    MAX_WITNESSES,
+    Array,
+    SupBound,
+    assemble,
+    best_bias,
+    evaluate,
+    polish,
+    rounding_margin,
+)
 from .sweep import sup_eta_1d
 
 POLL_SECONDS = 0.05
@@ -32,6 +41,8 @@ MAX_RETURNED = 4096
 MAX_VIOLATIONS_PER_JOB = 4
 N_LEADS = 12
 POLISH_STEPS = 20
+CLIMBS = 4
+RIDGE_SWEEPS = 50
 
 
 def best_of(points: list[tuple[float, Array]], size: int) -> list[tuple[float, Array]]:
@@ -51,16 +62,22 @@ class _Job:
 
 @dataclass
 class _Search:
-    """State shared by the workers; every job is in `queue`, in `parked`, or held by a worker."""
+    """State shared by the workers.
+
+    Every job is in `queue`, `parked` or `reserve`, or held by a worker, at any moment: an interrupt
+    must not lose a box. `reserve` keeps the jobs while a new round is set up.
+    """
 
     X: Array
     q: Array
     goal: float
+    violation: float
     target: float
     stop_at_violation: bool
     max_boxes: float
     queue: deque[_Job] = field(default_factory=deque)
     parked: list[_Job] = field(default_factory=list)
+    reserve: list[_Job] = field(default_factory=list)
     n_parked: int = 0
     n_boxes: int = 0
     n_active: int = 0
@@ -83,7 +100,11 @@ class _Search:
         while not self.stop.is_set():
             job = self.take()
             if job is not None:
-                self.run(job)
+                try:
+                    self.run(job)
+                except BaseException:
+                    self.stop.set()
+                    raise
             elif self.n_active == 0:
                 break
             else:
@@ -99,13 +120,14 @@ class _Search:
         target = max(self.goal, -math.inf if crowded else self.target)
         max_work = int(3e6 / (d + 2 ** min(d - 1, 8) / 4))
         goal = explore(
-            Z, job.sign * self.q, job.boxes, job.bounds, target, self.goal, max_work,
+            Z, job.sign * self.q, job.boxes, job.bounds, target, self.goal, self.violation, max_work,
             self.stop_at_violation, boxes, bounds, found, tally,
         )  # fmt: skip
         with self.lock:
             self.goal = max(self.goal, goal)
             self.n_boxes += int(tally[1])
-            self.leads = best_of([*self.leads, (float(found[0, d]), found[0, :d])], N_LEADS)
+            if found[0, d] > 0.0:
+                self.leads = best_of([*self.leads, (float(found[0, d]), found[0, :d])], N_LEADS)
             new = [(float(row[d]), row[:d]) for row in found[1 : 1 + tally[2]]]
             self.points = best_of([*self.points, *new], MAX_WITNESSES)
             if new and self.stop_at_violation:
@@ -119,9 +141,9 @@ class _Search:
     def follow_leads(self) -> None:
         """Polish the best directions so far, which finds violations rounds before the boxes do."""
         for _, weight in self.leads:
-            weight, bias = polish(self.X, self.q, weight, max_iter=POLISH_STEPS)
+            weight, bias = climb(self.X, self.q, weight)
             value = abs(evaluate(self.X, self.q, weight, bias))
-            if value > self.goal:
+            if value > max(self.violation, self.goal):
                 self.points = best_of([*self.points, (value, weight)], MAX_WITNESSES)
                 if self.stop_at_violation:
                     self.stop.set()
@@ -145,19 +167,21 @@ class _Search:
     def start_round(self) -> None:
         """Queue what is parked above the target, one job per anchor."""
         groups: dict[int, list[_Job]] = {}
-        for job in self.parked:
-            groups.setdefault(job.anchor, []).append(job)
+        self.reserve = self.parked
         self.parked, self.n_parked = [], 0
+        for job in self.reserve:
+            groups.setdefault(job.anchor, []).append(job)
         for jobs in groups.values():
             boxes = np.concatenate([job.boxes for job in jobs])
             bounds = np.concatenate([job.bounds for job in jobs])
             for k in range(0, bounds.size, BOXES_PER_JOB):
                 part = slice(k, k + BOXES_PER_JOB)
                 self.file(jobs[0], boxes[part], bounds[part], violated=False, split=False)
+        self.reserve = []
 
     def open_bound(self) -> float:
         """Return the largest bound of a box that is not proved below the goal."""
-        jobs = [*self.queue, *self.parked]
+        jobs = [*self.queue, *self.parked, *self.reserve]
         return max((float(job.bounds.max()) for job in jobs), default=-math.inf)
 
 
@@ -185,18 +209,50 @@ def root_jobs(X: Array, q: Array) -> list[_Job]:
     return jobs
 
 
+def climb(X: Array, q: Array, weight: Array) -> tuple[Array, float]:
+    """Return ``(w, b)`` after local ascent that also moves along ridges.
+
+    `polish` stops where several data lie on the hyperplane. There
+    ``w <- normalise(min-norm point of {sum_i c_i e_i z_i})``, e_i = sign(w . z_i) for c_i > 0 and
+    ``-1 <= e_i <= 1`` free for c_i < 0 with ``c = sigma q / 2``, which never decreases
+    ``sigma eta_j`` (concave-convex procedure); the minimum by coordinate descent.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Inputs.
+    q : ndarray of shape (n_samples,)
+        Dual vector.
+    weight : ndarray of shape (n_features,)
+        Start.
+    """
+    everyone = np.arange(q.size, dtype=np.int32)
+    for _ in range(CLIMBS):
+        weight, bias = polish(X, q, weight, max_iter=POLISH_STEPS)
+        value = evaluate(X, q, weight, bias)
+        Z = X - X[np.argmin(np.abs(X @ weight - bias))]
+        p = math.copysign(1.0, value) * q
+        slope = np.sign(Z @ weight)
+        g = (0.5 * p * slope) @ Z
+        curvature = 0.5 * np.abs(p) * np.sum(Z * Z, axis=1)
+        steps = np.divide(1.0, curvature, out=np.zeros(q.size), where=curvature > 0.0)
+        sweep_slopes(Z, p, steps, everyone, q.size, slope, g, RIDGE_SWEEPS)
+        trial = g / (np.linalg.norm(g) or 1.0)
+        if abs(best_bias(X, q, trial)[1]) <= abs(value) * (1 + 1e-12):
+            break
+        weight = trial
+    return polish(X, q, weight, max_iter=POLISH_STEPS)
+
+
 def run_round(
     search: _Search, pool: ThreadPoolExecutor, n_jobs: int, ended: Callable[[], bool]
 ) -> None:
     """Queue the parked boxes above the target and let the workers finish them, or be stopped."""
     search.start_round()
     futures: list[Future[None]] = [pool.submit(search.work) for _ in range(n_jobs)]
-    try:
-        while wait(futures, timeout=POLL_SECONDS).not_done:
-            if ended():
-                search.stop.set()
-    except KeyboardInterrupt:
-        search.stop.set()
+    while wait(futures, timeout=POLL_SECONDS).not_done:
+        if ended():
+            search.stop.set()
     for future in futures:
         future.result()
 
@@ -244,9 +300,8 @@ def branch_and_bound(
         return sup_eta_1d(X, q, threshold=threshold)
     margin = rounding_margin(X, q)
     goal = max(threshold - margin, 0.0)
-    search = _Search(
-        X, q, goal, goal, stop_at_violation, math.inf if max_boxes is None else max_boxes
-    )
+    most = math.inf if max_boxes is None else max_boxes
+    search = _Search(X, q, goal, threshold + margin, goal, stop_at_violation, most)
     search.parked = root_jobs(X, q)
 
     def ended() -> bool:
@@ -257,19 +312,25 @@ def branch_and_bound(
         return late or over or (should_stop is not None and should_stop())
 
     with ThreadPoolExecutor(n_jobs) as pool:
-        for ratio in LADDER:
-            if search.stop.is_set():
-                break
-            search.target = ratio * search.goal
-            run_round(search, pool, n_jobs, ended)
-            if not search.stop.is_set():
+        try:
+            for ratio in LADDER:
+                search.target = ratio * search.goal
+                run_round(search, pool, n_jobs, ended)
+                if search.stop.is_set():
+                    break
                 search.follow_leads()
-    points = [*search.points, *search.leads]
+        except KeyboardInterrupt:
+            pass  # The first one ends the search; leaving the block waits for the workers.
+        finally:
+            search.stop.set()
+    if search.n_active:
+        raise RuntimeError("a worker of branch_and_bound failed; its boxes are lost.")
+    points = [*search.points, *search.leads] or [(0.0, np.eye(X.shape[1])[0])]
     bound = max(search.goal, search.open_bound()) + margin
     result = assemble(
         X,
         q,
-        [polish(X, q, w, max_iter=POLISH_STEPS) for _, w in points],
+        [climb(X, q, w) for _, w in points],
         threshold=threshold,
         bound=bound,
         complete=False,

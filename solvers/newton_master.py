@@ -30,9 +30,9 @@ from ..problems.checks import Array
 from ._face_kernels import (
     ABOVE,
     CROSSED,
-    HELD,
     WALL,
     WAS_ACTIVE,
+    expand,
     faces,
     kinks_ahead,
     model_columns,
@@ -135,7 +135,7 @@ class NewtonMaster:
                 self.core.X, q, neurons.sign, neurons.amplitude, neurons.planes, model.role,
                 delta, slope, length, blocker,
             )
-            changed = walls.update(delta)
+            changed = walls.update()
             blocked = np.flatnonzero(blocker >= 0)
             if inner == INNER or not (changed or len(blocked)):
                 break
@@ -171,87 +171,76 @@ class _Walls:
 
     def __init__(self, core: Core, neurons: Neurons, q: Array, model: _Model) -> None:
         self.core, self.neurons, self.q, self.model = core, neurons, q, model
-        self.factor = cho_factor(model.hessian, lower=True)
-        self.free = cho_solve(self.factor, -model.gradient)
-        self.items: list[tuple[int, int]] = []
-        self.rows: list[Array] = []
-        self.solved: list[Array] = []
-        self.margins: list[float] = []
-        self.crossed: list[bool] = []
+        self.factor = cho_factor(model.hessian, lower=True, check_finite=False)
+        self.free = self._solve(-model.gradient)
+        size = len(model.gradient)
+        self.which = np.zeros(0, dtype=np.intp)
+        self.points = np.zeros(0, dtype=np.intp)
+        self.rows, self.solved = np.zeros((0, size)), np.zeros((0, size))
+        self.margins, self.prices = np.zeros(0), np.zeros(0)
+        self.crossed = np.zeros(0, dtype=bool)
         self.multipliers = np.zeros(0)
+
+    def _solve(self, right: Array) -> Array:
+        solved: Array = cho_solve(self.factor, right, check_finite=False)
+        return solved
 
     def add(self, which: Array, points: Array) -> None:
         """Make the points walls of the neurons `which`."""
-        model = self.model
-        for k, i in zip(which, points, strict=True):
-            row = np.zeros(len(model.gradient))
+        model, neurons = self.model, self.neurons
+        above = model.role[which, points] == ABOVE
+        side = np.where(above, 1.0, -1.0)
+        lifted = side[:, None] * self.core.lifted[points]
+        rows = np.zeros((len(which), len(model.gradient)))
+        for m, k in enumerate(which):
             span = slice(model.offsets[k], model.offsets[k + 1])
-            lifted = self.core.lifted[i]
-            side = 1.0 if model.role[k, i] == ABOVE else -1.0
-            row[span] = side * (lifted @ model.basis[k][:, : model.sizes[k]])
-            margin = max(side * float(lifted @ self.neurons.planes[k]), 0.0)
-            model.role[k, i] = WALL | (WAS_ACTIVE if side > 0 else 0)
-            self.items.append((int(k), int(i)))
-            self.rows.append(row)
-            self.solved.append(cho_solve(self.factor, row))
-            self.margins.append(margin * self.neurons.amplitude[k])
-            self.crossed.append(False)
+            rows[m, span] = lifted[m] @ model.basis[k][:, : model.sizes[k]]
+        margins = np.einsum("mp,mp->m", lifted, neurons.planes[which]) * neurons.amplitude[which]
+        model.role[which, points] = np.where(above, WALL | WAS_ACTIVE, WALL)
+        self.which = np.concatenate([self.which, which])
+        self.points = np.concatenate([self.points, points])
+        self.rows = np.concatenate([self.rows, rows])
+        self.solved = np.concatenate([self.solved, self._solve(rows.T).T])
+        self.margins = np.concatenate([self.margins, np.maximum(margins, 0.0)])
+        self.prices = np.concatenate([self.prices, np.abs(self.q[points])])
+        self.crossed = np.concatenate([self.crossed, np.zeros(len(which), dtype=bool)])
 
     def step(self) -> Array:
         """Return delta (K, p) of least model value with every wall met, crossed ones paid for."""
         s = self.free
-        if self.items:
-            rows, solved = np.array(self.rows), np.array(self.solved)
-            crossed = np.array(self.crossed)
-            price = np.abs(self.q[[i for _, i in self.items]])
-            s = s + price[crossed] @ solved[crossed]
-            self.multipliers = np.where(crossed, price, 0.0)
-            met = ~crossed
+        if len(self.which):
+            crossed, met = self.crossed, ~self.crossed
+            s = s + self.prices[crossed] @ self.solved[crossed]
+            self.multipliers = np.where(crossed, self.prices, 0.0)
             if met.any():
-                schur = rows[met] @ solved[met].T
-                schur[np.diag_indices_from(schur)] *= 1.0 + 1e-11
-                schur[np.diag_indices_from(schur)] += 1e-300
-                gap = -np.array(self.margins)[met] - rows[met] @ s
-                found = np.linalg.lstsq(schur, gap, rcond=1e-13)[0]
-                s = s + found @ solved[met]
+                schur = self.rows[met] @ self.solved[met].T
+                diagonal = np.diag(schur).copy()
+                schur[np.diag_indices_from(schur)] += 1e-10 * diagonal + 1e-14 * diagonal.max()
+                gap = -self.margins[met] - self.rows[met] @ s
+                found = np.linalg.solve(schur, gap)
+                s = s + found @ self.solved[met]
                 self.multipliers[met] = found
-        model = self.model
-        return np.array(
-            [
-                model.basis[k][:, : model.sizes[k]] @ s[model.offsets[k] : model.offsets[k + 1]]
-                for k in range(len(self.neurons))
-            ]
-        )
+        self.step_coordinates = s
+        delta = np.empty(self.neurons.planes.shape)
+        expand(self.model.basis, self.model.sizes, self.model.offsets, s, delta)
+        return delta
 
-    def update(self, delta: Array) -> bool:
+    def update(self) -> bool:
         """Release walls whose multiplier left [0, |q_j|]; return True if any did."""
-        changed = False
-        for m in range(len(self.items) - 1, -1, -1):
-            k, i = self.items[m]
-            role = self.model.role
-            price = abs(float(self.q[i]))
-            if self.crossed[m]:
-                beyond = self.margins[m] + float(self.rows[m] @ self._face(delta, k))
-                if beyond > 0.0:
-                    self.crossed[m] = False
-                    role[k, i] = WALL | (role[k, i] & WAS_ACTIVE)
-                    changed = True
-            elif self.multipliers[m] < -1e-12 * price:
-                role[k, i] = ABOVE if role[k, i] & WAS_ACTIVE else 0
-                for items in (self.items, self.rows, self.solved, self.margins, self.crossed):
-                    del items[m]
-                changed = True
-            elif self.multipliers[m] > price * (1 + 1e-9):
-                self.crossed[m] = True
-                role[k, i] = CROSSED | (role[k, i] & WAS_ACTIVE)
-                changed = True
-        return changed
-
-    def _face(self, delta: Array, k: int) -> Array:
-        """Return delta_k in face coordinates, as a vector of the whole model."""
-        model = self.model
-        s = np.zeros(len(model.gradient))
-        s[model.offsets[k] : model.offsets[k + 1]] = (
-            delta[k] @ model.basis[k][:, : model.sizes[k]]
-        )
-        return s
+        if len(self.which) == 0:
+            return False
+        role = self.model.role
+        beyond = self.margins + self.rows @ self.step_coordinates
+        back = self.crossed & (beyond > 0.0)
+        free = ~self.crossed & (self.multipliers < -1e-12 * self.prices)
+        over = ~self.crossed & (self.multipliers > self.prices * (1 + 1e-9))
+        self.crossed = (self.crossed & ~back) | over
+        for mask, code in ((back, WALL), (over, CROSSED)):
+            k, i = self.which[mask], self.points[mask]
+            role[k, i] = code | (role[k, i] & WAS_ACTIVE)
+        k, i = self.which[free], self.points[free]
+        role[k, i] = np.where(role[k, i] & WAS_ACTIVE, ABOVE, 0)
+        keep = ~free
+        for name in ("which", "points", "rows", "solved", "margins", "prices", "crossed"):
+            setattr(self, name, getattr(self, name)[keep])
+        return bool(back.any() or free.any() or over.any())

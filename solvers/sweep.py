@@ -20,7 +20,7 @@ ANCHORS_PER_TASK = 32
 
 def compiled(function: _Function) -> _Function:
     """Return the function compiled without the GIL, cached on disk, with its type kept."""
-    return cast(_Function, numba.njit(nogil=True, cache=True)(function))
+    return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:

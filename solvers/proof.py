@@ -1,0 +1,153 @@
+"""Proofs: a bound on sup |eta| over all neurons, by the exact oracle that fits the dimension."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
+from ..problems.checks import Array
+from .branch_and_bound import branch_and_bound
+from .core import Core, Neurons
+from .oracle import SupBound
+from .parallel import count_threads
+from .pricing import Pricing
+from .sweep import sup_eta_1d, sup_eta_2d
+
+SEARCH_STARTS = 256
+"""Starts of the search that precedes a proof: a violation found early saves the proof."""
+
+
+def bound_sup(
+    core: Core,
+    q: Array,
+    threshold: float,
+    *,
+    time_limit: float | None = None,
+    n_threads: int = 1,
+    should_stop: Callable[[], bool] | None = None,
+    stop_at_violation: bool = True,
+) -> SupBound:
+    """Return a proved bound on sup |eta_q|: a scan (1-D), a sweep (2-D), branch and bound (3-D on).
+
+    Parameters
+    ----------
+    core : Core
+        Reduced data; values are in reduced units.
+    q : ndarray of shape (n,)
+        Dual point with [1 X]^T q = 0.
+    threshold : float
+        What is to be proved; branch and bound stops there, the exact oracles return the sup.
+    """
+    if core.d == 0 or not np.any(q):
+        return SupBound(
+            0.0, 0.0, np.zeros(core.d), 0.0, np.zeros((0, core.d)), np.zeros(0), True, 0, 0.0
+        )
+    if core.d == 1:
+        return sup_eta_1d(core.X, q, threshold=threshold)
+    if core.d == 2:
+        return sup_eta_2d(core.X, q, n_threads, threshold=threshold)
+    return branch_and_bound(
+        core.X, q, threshold, time_limit=time_limit, n_jobs=n_threads, should_stop=should_stop,
+        stop_at_violation=stop_at_violation,
+    )
+
+
+def proof_threshold(core: Core, primal: float, rtv: float, slack: float) -> float:
+    """Return alpha (1 + eps) such that sup |eta| below it costs `slack` of gap.
+
+    For an optimal dual point a bound alpha (1 + eps) gives the gap eps alpha RTV + O(eps^2);
+    without neurons D falls by at most eps times twice the objective.
+    """
+    cost = max(core.alpha * rtv, 1e-3 * primal, 1e-300)
+    return core.alpha * (1.0 + min(slack / cost, 10.0))
+
+
+def prove(
+    problem: RadonTVProblem,
+    network: RidgeSpline,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+) -> Certificate:
+    """Return a certificate of scope GLOBAL for any network: its gap holds over all neurons.
+
+    Parameters
+    ----------
+    problem : RadonTVProblem
+    network : RidgeSpline
+        In the units of the problem.
+    tol : float, default=1e-6
+        Relative gap up to which the bound is pushed, if the network is that good. A coarse proof is
+        cheaper.
+    time_limit : float, default=None
+        Seconds; a proof that runs out of time returns the best bound so far, a larger gap, with
+        the same scope.
+    n_jobs : int, default=None
+        Threads; None uses all.
+
+    Returns
+    -------
+    Certificate
+        With `scope` GLOBAL. If the network is not optimal, the gap says how far it is.
+    """
+    start = time.perf_counter()
+    core, reduction = Core.of(problem), problem.reduction
+    q = problem.dual_point(network)
+    lowered = reduction.reduce_dual(q)
+    neurons = core.from_network(reduction.lower_network(network))
+    primal, _ = core.state(neurons)
+    threads = count_threads(n_jobs)
+    attained = 0.0
+    if core.d > 2:
+        search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
+        attained = search.search(lowered, neurons, SEARCH_STARTS).sup
+    slack = 0.5 * tol * primal
+    threshold = max(
+        proof_threshold(core, primal, float(neurons.amplitude.sum()), slack),
+        attained * (1.0 + 0.1 * tol),
+    )
+    left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)
+    found = bound_sup(
+        core, lowered, threshold, time_limit=left, n_threads=threads, stop_at_violation=False
+    )
+    return certify_bound(problem, network, q, found)
+
+
+def certify_bound(
+    problem: RadonTVProblem, network: RidgeSpline, q: Array, found: SupBound
+) -> Certificate:
+    """Return the GLOBAL certificate of a network for a dual point of the original rows.
+
+    The bound was proved for the sums of q over equal rows, in reduced units; projecting q once
+    more moves eta by less than is added here.
+    """
+    reduction = problem.reduction
+    projected = problem.project(q)
+    moved = float(np.abs(projected - q).sum()) * (
+        2.0 * float(np.linalg.norm(reduction.X, axis=1).max(initial=0.0)) * reduction.x_scale
+    )
+    unit = reduction.x_scale * reduction.y_scale
+    return problem.certificate(
+        network,
+        reduction.raise_bound(found.bound, q) + moved,
+        Scope.GLOBAL,
+        sup_attained=found.attained * unit if math.isfinite(found.attained) else None,
+        dual_point=q,
+    )
+
+
+def search_sup(problem: RadonTVProblem, q: Array) -> float:
+    """Return sup |eta_q|: exact for at most 2 dimensions, else the largest value of a search."""
+    core, reduction = Core.of(problem), problem.reduction
+    lowered = reduction.reduce_dual(q)
+    if core.d <= 2:
+        sup = bound_sup(core, lowered, math.inf).attained
+    else:
+        sup = Pricing(core).search(lowered, Neurons.none(core.d), SEARCH_STARTS).sup
+    return sup * reduction.x_scale * reduction.y_scale

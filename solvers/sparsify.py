@@ -1,0 +1,76 @@
+"""Reduction of an optimal network to an extreme point of the set of optima."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..problems import RadonTVProblem, RidgeSpline
+from ..problems.checks import Array
+from .core import Core, Neurons
+from .merging import merge_cells
+
+
+def sparsify(problem: RadonTVProblem, network: RidgeSpline) -> RidgeSpline:
+    """Return a network with the same fitted values, no larger RTV and K <= n - rank [1 X].
+
+    With B the columns sign(a_k) P Psi_k (P removes affine functions) and m_k = |a_k|: while B has
+    dependent columns, take h != 0 with B h = 0 and 1.h <= 0, and move m to m + tau h until an
+    entry vanishes. Fitted values do not change and sum m does not grow (Parhi and Nowak, 2021, for
+    the bound; the reduction is Caratheodory's).
+    """
+    core = Core.of(problem)
+    lowered = core.from_network(problem.reduction.lower_network(network))
+    return problem.reduction.raise_network(core.to_network(reduce_neurons(core, lowered)))
+
+
+def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
+    """Return neurons of independent columns with the same fitted values; see `sparsify`."""
+    neurons = merge_cells(core, neurons.take(neurons.amplitude > 0))
+    while len(neurons) > 0:
+        columns = core.without_affine(core.features(neurons.planes) * neurons.sign)
+        columns *= np.sqrt(core.s)[:, None]
+        length = np.linalg.norm(columns, axis=0)
+        useless = length <= 1e-12 * float(length.max())
+        if useless.any():
+            neurons = neurons.take(~useless)
+            continue
+        null = _null_space(columns / length) / length[:, None]
+        if null.shape[1] == 0:
+            break
+        neurons = _remove(neurons, null)
+    return neurons
+
+
+def _null_space(columns: Array) -> Array:
+    """Return a basis of {h : columns h = 0} to rounding, shape (K, nullity)."""
+    K = columns.shape[1]
+    sigma, vt = np.linalg.svd(columns, full_matrices=True)[1:]
+    full = np.zeros(K)
+    full[: len(sigma)] = sigma
+    tol = max(columns.shape) * np.finfo(np.float64).eps * float(full.max(initial=0.0))
+    null: Array = vt[full <= tol].T
+    return null
+
+
+def _remove(neurons: Neurons, null: Array) -> Neurons:
+    """Drop one neuron per null vector, sum of amplitudes not growing."""
+    m = neurons.amplitude.copy()
+    null = null.copy()
+    while null.shape[1]:
+        h = null[:, 0] / np.abs(null[:, 0]).max()
+        if h.sum() > 0:
+            h = -h
+        falling = h < 0
+        ratio = np.where(falling, m / np.where(falling, -h, 1.0), np.inf)
+        out = int(np.argmin(ratio))
+        m = np.maximum(m + ratio[out] * h, 0.0)
+        m[out] = 0.0
+        # The remaining null vectors must not bring the dropped neuron back.
+        pivot = int(np.argmax(np.abs(null[out])))
+        if null[out, pivot] == 0.0:
+            break
+        column = null[:, pivot] / null[out, pivot]
+        null = np.delete(null, pivot, axis=1)
+        null -= column[:, None] * null[out][None, :]
+        null[out] = 0.0
+    return Neurons(neurons.sign, m, neurons.planes).take(m > 0)
