@@ -7,3 +7,27 @@ if (_root / "pyproject.toml").is_file() and (_root / "problems").is_dir():
     # A checkout keeps problems/ and solvers/ beside this folder; a wheel keeps
     # them inside it and never reaches this line.
     __path__.append(str(_root))
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from . import problems, solvers
+
+if TYPE_CHECKING:
+    from .estimators import RadonTVRegressor
+
+try:
+    __version__ = version("radontv")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
+
+__all__ = ["RadonTVRegressor", "__version__", "problems", "solvers"]
+
+
+def __getattr__(name: str) -> Any:
+    # The estimators import scikit-learn, which takes as long as all the rest together.
+    if name == "RadonTVRegressor":
+        from .estimators import RadonTVRegressor
+
+        return RadonTVRegressor
+    raise AttributeError(f"module 'radontv' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .problems import RadonTVProblem, RidgeSpline
-from .solvers import Solution, solve
+from .solvers import Solution, Status, solve
 from .solvers.report import ProgressTable
 from .standardization import Standardization, alpha_for
 
@@ -187,8 +187,10 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
             random_state=int(seed),
             callback=ProgressTable() if self.verbose else None,
         )
-        if not solution.status.solved:
-            certificate = solution.certificate
+        certificate = solution.certificate
+        # A stalled gap below the resolution is rounding of the targets: nothing is left to gain.
+        exact = solution.status is Status.STALLED and certificate.gap <= certificate.resolution
+        if not (solution.status.solved or exact):
             warnings.warn(
                 f"{solution.status.value} The relative duality gap is "
                 f"{certificate.relative_gap:.2e} ({certificate.scope.value}: "

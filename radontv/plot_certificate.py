@@ -44,7 +44,7 @@ def plot_certificate(
         In the units of `problem`.
     ax : matplotlib Axes, default=None
     certificate : Certificate, default=None
-        If given, its bound on sup |eta| / alpha and its scope are written above the picture.
+        If given, its gap and scope are written above the picture.
     feature_names : sequence of str, default=None
     inputs : str, default="inputs"
         What the offsets are measured in, for example "standardised inputs".
@@ -83,9 +83,8 @@ def _headline(
             f"{values.max():.6f}"
         ]
     if certificate is not None:
-        worth = {"global": "proved", "local": "found by search"}.get(certificate.scope.value, "")
-        bound = certificate.sup_bound / problem.alpha
-        parts.append(f"largest anywhere: {bound:.6f} ({worth or certificate.scope.value})")
+        worth = "proved" if certificate.scope.value == "global" else "from a search, not proved"
+        parts.append(f"relative gap {certificate.relative_gap:.1e} ({worth})")
     return "\n".join(parts)
 
 

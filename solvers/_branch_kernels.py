@@ -17,6 +17,7 @@ from .oracle import Array
 from .sweep import compiled
 
 SWEEPS = 2  # Sweeps over the free slopes; more cost more time than the boxes they save.
+MAX_APPROACH = 100  # Times four SWEEPS; reached only by slow convergence to the target.
 HOPELESS = 0.5  # Relative excess over the target above which sweeps are not tried.
 MAX_VERTEX_DIM = 9  # Above it 2^(d-1) vertices cost more than they save.
 MAX_DEPTH = 200
@@ -164,6 +165,38 @@ def sweep_slopes(
 
 
 @compiled
+def approach_norm(
+    Z: Array,
+    p: Array,
+    steps: Array,
+    own: Any,
+    m: int,
+    fixed: Array,
+    slope: Array,
+    g: Array,
+    target: float,
+) -> None:
+    """Sweep until ``||g|| <= T`` or progress stalls, for a box without ambiguous positive points.
+
+    There the least ``||g||`` is the exact maximum of a concave function, and stopping early would
+    cut the neighbourhood of a maximum into ever smaller boxes. g is computed anew at the end,
+    ``g = fixed + sum_i c_i e_i z_i``, so that its rounding error does not grow with the sweeps.
+    """
+    excess = length(g) - target
+    for _ in range(MAX_APPROACH):
+        if excess <= 0.0 or excess > HOPELESS * target:
+            break
+        sweep_slopes(Z, p, steps, own, m, slope, g, 4 * SWEEPS)
+        last, excess = excess, length(g) - target
+        if excess > 0.9 * last:
+            break
+    g[:] = fixed
+    for a in range(m):
+        for k in range(g.size):
+            g[k] += 0.5 * p[own[a]] * slope[a] * Z[own[a], k]
+
+
+@compiled
 def tangent_excess(g: Array, u: Array, h: Array, target: float) -> float:
     """Return ``max_box (g - T u0 / ||u0||) . u >= max_box g . u - T ||u||``."""
     norm = length(u)
@@ -269,9 +302,9 @@ def bound_box(
                 break
             if n_positive and worst > HOPELESS * target * norm:
                 break
-            # Without positive points the bound converges to the exact maximum: worth more sweeps.
-            sweeps = SWEEPS if n_positive else 8 * SWEEPS
-            sweep_slopes(Z, p, steps, own, m, slope, g, sweeps)
+            sweep_slopes(Z, p, steps, own, m, slope, g, SWEEPS)
+            if n_positive == 0:
+                approach_norm(Z, p, steps, own, m, fixed, slope, g, target)
         best = min(best, norm_bound(g, const, shortest))
         if best <= target:
             break

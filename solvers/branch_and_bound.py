@@ -119,8 +119,9 @@ class _Search:
         crowded = self.n_parked > MAX_PARKED
         target = max(self.goal, -math.inf if crowded else self.target)
         max_work = int(3e6 / (d + 2 ** min(d - 1, 8) / 4))
+        p = job.sign * self.q
         goal = explore(
-            Z, job.sign * self.q, job.boxes, job.bounds, target, self.goal, self.violation, max_work,
+            Z, p, job.boxes, job.bounds, target, self.goal, self.violation, max_work,
             self.stop_at_violation, boxes, bounds, found, tally,
         )  # fmt: skip
         with self.lock:
@@ -303,6 +304,13 @@ def branch_and_bound(
     most = math.inf if max_boxes is None else max_boxes
     search = _Search(X, q, goal, threshold + margin, goal, stop_at_violation, most)
     search.parked = root_jobs(X, q)
+    if not stop_at_violation:
+        # From far below the sup, depth first would descend into the level set of the threshold.
+        starts = np.vstack(
+            [np.eye(X.shape[1]), np.random.default_rng(0).standard_normal(X.shape)[:8]]
+        )
+        search.leads = [(0.0, w / np.linalg.norm(w)) for w in starts]
+        search.follow_leads()
 
     def ended() -> bool:
         now = time.perf_counter()

@@ -84,6 +84,7 @@ class ColumnGeneration:
             self.neurons = self._lower(warm_start)
         self.value, self.q = self.core.state(self.neurons)
         self.bound = _Bound()
+        self.starts = STARTS
         self.round = 0
 
     # Units: F = y_scale^2 F' + constant.
@@ -143,11 +144,14 @@ class ColumnGeneration:
         local_tol = self.tol if self.scope is Scope.LOCAL else LOCAL_SHARE * self.tol
         idle = 0
         while True:
-            found = self._price(self.q, STARTS)
+            found = self._price(self.q, self.starts)
             self._emit()
             if self.gap <= local_tol:
                 found = self._price(self.bound.q, THOROUGH_STARTS)
-                if self.gap <= local_tol:
+                if self.gap > local_tol:
+                    # The ordinary search had missed a maximum: it must look harder from now on.
+                    self.starts = min(2 * self.starts, THOROUGH_STARTS)
+                else:
                     if self.scope is Scope.LOCAL:
                         return
                     columns = self._prove()

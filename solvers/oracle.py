@@ -89,9 +89,9 @@ def rounding_margin(X: Array, q: Array, *, operations: int | None = None) -> flo
     * A box test of branch and bound replaces w by u with ``|u_k| <= 1 <= ||u||`` and bounds a
       quantity divided by ``||u||``. Its terms are ``1/2 |q_i| sum_k |z_ik| |s|`` with slopes
       ``|s| <= 1``, or radii of the same size, hence ``sqrt(d)``. g is the sum of n terms and is
-      then moved by up to 16 sweeps, each n roundings of g: ``1/2 (17 n + 2 d + 64)`` in all. The
+      then moved by at most 4 sweeps, each n roundings of g: ``1/2 (5 n + 2 d + 64)`` in all. The
       walk through the vertices of a box adds ``2^min(d - 1, 8)``.
-      ``N = 16 (n + d) + 64 + 2^min(d, 9)`` is at least the sum.
+      ``N = 16 (n + d) + 64 + 2^min(d, 9)`` is well above the sum.
     * At the ends of the range of b, ``|eta|`` is at most the full defect; box tests ignore them.
 
     Parameters

@@ -29,9 +29,8 @@ SAME = {"rtol": 1e-4, "atol": 1e-4}
 """Fits with relative gap g differ by up to sqrt(2 g F) in root mean square, 1e-5 here."""
 
 SETTINGS = [
-    RadonTVRegressor(),
-    RadonTVRegressor(alpha=0.5, standardize=False),
-    RadonTVRegressor(alpha=0.1, warm_start=True, tol=1e-6),
+    RadonTVRegressor(alpha=1.0, standardize=False),
+    RadonTVRegressor(alpha=1.0, warm_start=True, tol=1e-6),
     RadonTVRegressor(max_neurons=3, n_jobs=1),
 ]
 
@@ -47,6 +46,12 @@ def data():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # max_neurons=3
 @parametrize_with_checks(SETTINGS)
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow  # the penalty of the default is small: large networks
+@parametrize_with_checks([RadonTVRegressor()])
+def test_scikit_learn_checks_of_the_default(estimator, check):
     check(estimator)
 
 

@@ -181,6 +181,25 @@ def test_proof_does_not_depend_on_the_number_of_threads() -> None:
     assert one.complete
 
 
+def test_proof_close_to_a_degenerate_maximum_takes_few_boxes() -> None:
+    # With a fixed number of slope sweeps this one took millions of boxes.
+    X, q = make("grid", 11, 5, 570756939)
+    sup = branch_and_bound(X, q, 0.0, stop_at_violation=False).attained
+    proof = branch_and_bound(X, q, sup * (1 + 1e-8), max_boxes=50_000)
+    assert proof.complete
+
+
+def test_climb_moves_along_ridges() -> None:
+    X, q = make("normal", 9, 5, 271485811)
+    rng = np.random.default_rng(0)
+    starts = rng.standard_normal((20, 5))
+    gains = []
+    for w in starts / np.linalg.norm(starts, axis=1, keepdims=True):
+        plain = abs(evaluate(X, q, *polish(X, q, w)))
+        gains.append(abs(evaluate(X, q, *bnb.climb(X, q, w))) / plain - 1)
+    assert min(gains) >= -AGREE and max(gains) > 1e-6
+
+
 def test_zero_dual_vector_and_few_points() -> None:
     X = np.eye(3) - np.eye(3).mean(axis=0)
     for oracle in (lambda X, q: branch_and_bound(X, q, 0.0), sup_eta_2d):
