@@ -37,7 +37,7 @@ Z = (X - mean) / scale
 # Proofs along the whole path.
 problem = RadonTVProblem(Z[train], y[train], alpha=1.0)
 alpha_max = problem.alpha_max()
-ratios = np.logspace(0, -1.5 if QUICK else -2, 6 if QUICK else 13)
+ratios = np.logspace(0, -1 if QUICK else -1.5, 5 if QUICK else 10)
 solutions = path(problem, ratios * alpha_max, tol=1e-3, scope="global", time_limit=20)
 certificates = [solution.certificate for solution in solutions]
 errors = {

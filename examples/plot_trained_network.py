@@ -11,8 +11,8 @@ is the best that any training run can reach, at any width, and its lower bound D
 network can get below.
 
 Here L-BFGS trains networks of several widths from random starts, and each is compared with D. It is
-given every advantage: the run is continued until it makes no more progress, RTV is charged instead
-of the weight decay, which is no smaller, and the affine part is refitted in the end.
+given every advantage: it runs until it makes no more progress or for 3000 iterations, RTV is
+charged instead of the weight decay, which is no smaller, and the affine part is refitted.
 """
 
 import os
@@ -36,6 +36,7 @@ problem = RadonTVProblem(X, y, alpha=2e-3)
 solution = solve(problem, tol=1e-8, scope="global")
 certificate = solution.certificate
 print(certificate)
+
 
 # %%
 # Loss and gradient of the layers omega, tau, v, skip and bias, as one vector.
@@ -100,7 +101,7 @@ axis.set(
     yscale="log",
     xlabel="neurons",
     ylabel="objective above the lower bound, relative",
-    title="No run gets below the bound; more neurons help, and some distance stays",
+    title="No run gets below the bound; width helps, but a distance remains",
 )
 axis.legend(frameon=False, loc="center left")
 

@@ -23,7 +23,7 @@ from matplotlib.colors import BoundaryNorm
 from radontv.problems import RadonTVProblem
 from radontv.solvers import solve
 
-UP, DOWN = "#E69F00", "#56B4E9"
+UP, DOWN = "#D55E00", "#0072B2"
 QUICK = bool(os.environ.get("RADONTV_EXAMPLES_QUICK"))
 
 # %%
@@ -49,10 +49,10 @@ for column, angle in enumerate(np.radians(angles)):
     w = np.tile([np.cos(angle), np.sin(angle)], (len(offsets), 1))
     height[:, column] = np.abs(problem.eta(q, w, offsets)) / problem.alpha
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
-filled = left.contourf(side, side, surface, levels=20, cmap="cividis")
+figure, (left, right) = plt.subplots(1, 2, figsize=(12.6, 5), layout="constrained")
+filled = left.contourf(side, side, surface, levels=20, cmap="Greys", vmax=2.5)
 figure.colorbar(filled, ax=left, label="f(x)")
-left.plot(*X.T, "o", ms=3, color="black", mew=0, alpha=0.7)
+left.plot(*X.T, "o", ms=4, color="black", mec="white", mew=0.5)
 # Narrow steps of colour near 1, where it matters.
 levels = [0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1.0]
 norm = BoundaryNorm(levels, 256)
@@ -69,14 +69,14 @@ for a, w, b in zip(network.amplitudes, network.weights, network.biases, strict=T
     if w[0] < 0:
         w, b = -w, -b
     angle = np.degrees(np.arctan2(w[1], w[0]))
-    right.plot(angle, b, marker, ms=5 + 5 * abs(a) / widest, color=colour, mec="black")
+    right.plot(angle, b, marker, ms=5 + 5 * abs(a) / widest, color=colour, mec="white")
 for colour, marker, which in (
     (UP, "^", network.amplitudes > 0),
     (DOWN, "v", network.amplitudes < 0),
 ):
     text = f"{'upwards' if marker == '^' else 'downwards'} ({which.sum()})"
-    right.plot([], [], marker, ms=8, color=colour, mec="black", label=f"neurons that bend {text}")
-right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+    right.plot([], [], marker, ms=8, color=colour, mec="white", label=f"neurons that bend {text}")
+right.legend(loc="lower left", frameon=False, labelcolor="white")
 left.set(
     xlim=(-1, 1), ylim=(-1, 1), aspect="equal", xlabel="$x_1$", ylabel="$x_2$",
     title=f"The optimal surface and its {network.n_neurons} folds\n(thicker: sharper)",

@@ -48,6 +48,7 @@ class AffineBasis:
         """
         n, d = X.shape
         mean = s @ X
+        mean = mean + s @ (X - mean)
         centred = X - mean
         centred -= s @ centred
         spread = np.abs(centred).max(axis=0, initial=0.0)

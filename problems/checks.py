@@ -36,6 +36,8 @@ def as_float_array(name: str, value: Any, *, ndim: int) -> Array:
             "encode text and categories as numbers first."
         ) from None
     if array.ndim != ndim:
+        if ndim == 0:
+            raise ValueError(f"{name} must be a number, but has shape {array.shape}.")
         shape = "(n_samples, n_features)" if ndim == 2 else "(n_samples,)"
         raise ValueError(
             f"{name} must have {ndim} dimension(s), shape {shape}, but has shape {array.shape}; "
@@ -55,6 +57,8 @@ def _refuse_non_finite(name: str, array: Array) -> None:
         raise ValueError(
             f"{name} contains {kind} ({int(bad.sum())} entries, the first at index {where}); "
             "drop or impute those rows."
+            if array.ndim
+            else f"{name} is {kind}, not a finite number."
         )
     if array.size and float(np.abs(array).max()) > LARGEST:
         raise ValueError(

@@ -47,8 +47,17 @@ def _points_backwards(weights: Array) -> Array:
 def _same_hyperplane(weights: Array, biases: Array) -> Array:
     """Return a group number per neuron; equal numbers mean equal hyperplanes up to rounding."""
     rows = np.column_stack([weights, biases / max(1.0, float(np.abs(biases).max()))])
-    order = np.lexsort(rows.T[::-1])
-    step = np.abs(np.diff(rows[order], axis=0)).max(axis=1) > _SAME
+    # Sorted along a generic direction, equal rows are neighbours whatever their rounding.
+    order = np.argsort(rows @ np.sin(np.arange(1, rows.shape[1] + 1)), kind="stable")
+    rows = rows[order]
+    starts = np.abs(np.diff(rows, axis=0, prepend=np.inf)).max(axis=1) > _SAME
+    # All members must equal the first one: a chain of small steps leads far away.
+    while True:
+        label = np.cumsum(starts) - 1
+        far = np.abs(rows - rows[starts][label]).max(axis=1) > _SAME
+        if not far.any():
+            break
+        starts[np.flatnonzero(far)[np.unique(label[far], return_index=True)[1]]] = True
     group = np.empty(len(rows), dtype=np.intp)
-    group[order] = np.concatenate([[0], np.cumsum(step)])
+    group[order] = label
     return group

@@ -58,8 +58,15 @@ class RidgeSpline:
     def __post_init__(self) -> None:
         coef = as_float_array("coef", self.coef, ndim=1)
         amplitudes = as_float_array("amplitudes", self.amplitudes, ndim=1)
-        weights = as_float_array("weights", np.reshape(self.weights, (-1, coef.size)), ndim=2)
+        weights = np.zeros((0, coef.size)) if np.size(self.weights) == 0 else self.weights
+        weights = as_float_array("weights", weights, ndim=2)
         biases = as_float_array("biases", self.biases, ndim=1)
+        intercept = float(as_float_array("intercept", self.intercept, ndim=0))
+        if weights.shape[1] != coef.size:
+            raise ValueError(
+                f"weights has {weights.shape[1]} columns but coef has {coef.size} entries; both "
+                "must be the number of features."
+            )
         if not (len(amplitudes) == len(weights) == len(biases)):
             raise ValueError(
                 f"amplitudes, weights and biases describe {len(amplitudes)}, {len(weights)} and "
@@ -74,7 +81,7 @@ class RidgeSpline:
             )
         for name, value in zip(
             ("amplitudes", "weights", "biases", "coef", "intercept"),
-            (amplitudes, weights, biases, coef, float(self.intercept)),
+            (amplitudes, weights, biases, coef, intercept),
             strict=True,
         ):
             object.__setattr__(self, name, value)
@@ -101,7 +108,15 @@ class RidgeSpline:
         hidden = as_float_array("hidden_weight", hidden_weight, ndim=2)
         offset = as_float_array("hidden_bias", hidden_bias, ndim=1)
         output = as_float_array("output_weight", np.ravel(output_weight), ndim=1)
-        skip = np.zeros(hidden.shape[1]) if skip_weight is None else np.ravel(skip_weight)
+        skip = np.zeros(hidden.shape[1])
+        if skip_weight is not None:
+            skip = as_float_array("skip_weight", np.ravel(skip_weight), ndim=1)
+            if len(skip) != hidden.shape[1]:
+                raise ValueError(
+                    f"skip_weight has {len(skip)} entries, but hidden_weight has "
+                    f"{hidden.shape[1]} columns; they must agree."
+                )
+        constant = float(as_float_array("output_bias", np.squeeze(output_bias), ndim=0))
         if not (len(hidden) == len(offset) == len(output)):
             raise ValueError(
                 f"hidden_weight, hidden_bias and output_weight describe {len(hidden)}, "
@@ -109,7 +124,7 @@ class RidgeSpline:
             )
         length = np.linalg.norm(hidden, axis=1)
         live = length > 0
-        constant = float(output[~live] @ np.maximum(offset[~live], 0.0))
+        constant += float(output[~live] @ np.maximum(offset[~live], 0.0))
         scale = length[live]
         weights = hidden[live] / scale[:, None]
         weights /= np.linalg.norm(weights, axis=1, keepdims=True)
@@ -118,7 +133,7 @@ class RidgeSpline:
             weights,
             -offset[live] / scale,
             skip,
-            float(output_bias) + constant,
+            constant,
         )
 
     def to_layers(self) -> Layers:

@@ -115,10 +115,14 @@ class RadonTVProblem:
         return replace(self, alpha=alpha, s=None)
 
     def objective(self, network: RidgeSpline) -> float:
-        """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f)."""
-        live = self._live
-        values = self.loss.value(self.y[live], network(self.X[live]))
-        return float(self.s[live] @ values) + self.alpha * network.rtv
+        """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f).
+
+        Loss and RTV are those of the merged network: huge amplitudes of opposite sign on
+        hyperplanes that agree to rounding would otherwise fit the data at no cost.
+        """
+        live, merged = self._live, network.merged()
+        values = self.loss.value(self.y[live], merged(self.X[live]))
+        return float(self.s[live] @ values) + self.alpha * float(np.abs(merged.amplitudes).sum())
 
     def refit_affine(self, network: RidgeSpline) -> RidgeSpline:
         """Return the network with the affine part that minimises F for these neurons.
@@ -203,8 +207,7 @@ class RadonTVProblem:
         """
         live = self._live
         y, s = self.y[live], self.s[live]
-        fitted = self.refit_affine(network)
-        merged = fitted.merged()
+        merged = fitted = self.refit_affine(network.merged())
         z = fitted(self.X[live])
         q = self._dual_point(fitted) if dual_point is None else self.project(dual_point)
         values = self.eta(q, merged.weights, merged.biases)

@@ -187,8 +187,10 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
     coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
     rest = y[live] - (X[live] @ coef + intercept)
     target = np.bincount(inverse, weights=s[live] * rest) / np.bincount(inverse, weights=s[live])
-    centred = rows - basis.centre
     span = None if basis.rank == X.shape[1] else basis.span
+    # A rotation needs a centre in the affine hull of the rows; few bits only help without one.
+    centre = basis.centre if span is None else basis.mean
+    centred = rows - centre
     reduced = centred if span is None else centred @ span
     back = reduced if span is None else reduced @ span.T
     x_scale = _power_of_two(float(np.sqrt(np.mean(np.max(np.abs(reduced), axis=0, initial=0) ** 2)))
@@ -200,7 +202,7 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
         s=weight,
         alpha=alpha / (x_scale * y_scale),
         groups=groups,
-        centre=basis.centre,
+        centre=centre,
         basis=span,
         x_scale=x_scale,
         y_scale=y_scale,

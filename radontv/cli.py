@@ -14,8 +14,8 @@ with contextlib.suppress(ModuleNotFoundError):  # `main` says what to install
     import typer
 
 NEEDED = ("typer", "rich", "pandas", "matplotlib")
-DEMO_RATIO = 0.05
-"""alpha / alpha_max of the demonstration: a better fit than a straight line, in seconds."""
+DEMO_RATIO = 0.5
+"""alpha / alpha_max of the demonstration: few neurons, better than an affine fit on new rows."""
 
 
 def fit(

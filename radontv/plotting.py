@@ -41,8 +41,8 @@ def plot_convergence(
         (objective - D) / P    and    (P - lower bound) / P
 
     on a logarithmic scale against seconds: the first is the most that the network of that moment
-    could still gain, and both end at the final relative gap. Filled markers stand for
-    proved bounds (scope global), hollow ones for bounds that rest on a search.
+    could still gain, and both end at the final relative gap. Bounds that are proved (scope
+    global) and bounds that rest on a search (local) are separate curves.
 
     Parameters
     ----------
@@ -66,23 +66,30 @@ def plot_convergence(
         for name in ("seconds", "primal", "dual")
     )
     proved = np.array([record["scope"] == "global" for record in records])
-    final = _final_scope(proved)
-    best_primal, best_dual = float(primal[-1]), float(np.max(dual[final]))
+    best_primal, best_dual = float(primal[-1]), float(dual.max())
     scale = max(abs(best_primal), np.finfo(np.float64).tiny)
     floor = 0.5 * max(float(min(r["gap"] for r in records)), 1e-16)
-    above = np.maximum((primal - best_dual) / scale, floor)
-    below = np.maximum((best_primal - dual) / scale, floor)
-    for values, colour, label in (
-        (above, ORANGE, "objective of the network, above the best lower bound"),
-        (below, BLUE, "lower bound, below the final objective"),
+    everywhere = np.ones_like(proved)
+    for values, colour, which, label in (
+        (primal - best_dual, ORANGE, everywhere, "objective, above the best lower bound"),
+        (
+            best_primal - dual,
+            BLUE,
+            ~proved,
+            "lower bound from a search (local), below the objective",
+        ),
+        (best_primal - dual, GREEN, proved, "proved lower bound (global), below the objective"),
     ):
-        ax.plot(seconds, values, color=colour, lw=1.8, label=label)
-        _markers(ax, seconds, values, proved, colour)
+        if which.any():
+            height = np.maximum(values[which] / scale, floor)
+            fill = "white" if colour == BLUE else colour
+            ax.plot(seconds[which], height, "o-", ms=5, color=colour, mfc=fill, label=label)
     ax.set_yscale("log")
     ax.set_xlim(0.0, 1.03 * max(float(seconds[-1]), 1e-3))
     ax.set_xlabel("seconds since the start")
     ax.set_ylabel("distance, as a fraction of the final objective")
-    scope, gap = ("global" if proved[-1] else "local"), float((best_primal - best_dual) / scale)
+    scope, gap = str(records[-1]["scope"]), float((best_primal - dual[-1]) / scale)
+    best_dual = float(dual[-1])
     if certificate is not None:
         scope, gap = certificate.scope.value, certificate.relative_gap
         best_primal, best_dual = certificate.primal, certificate.dual
@@ -92,24 +99,9 @@ def plot_convergence(
         f"objective {best_primal:.9g}, optimum at least {best_dual:.9g}",
         fontsize=11,
     )
-    if proved.any() and not proved.all():
-        ax.plot([], [], "o", color=GREY, label="bound proved (global)")
-        ax.plot([], [], "o", color=GREY, mfc="white", label="bound from a search (local)")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize=9)
     return ax
-
-
-def _final_scope(proved: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which rounds have bounds of the same worth as the last one."""
-    return proved if proved[-1] else np.ones_like(proved)
-
-
-def _markers(ax: Any, x: Array, y: Array, proved: NDArray[np.bool_], colour: str) -> None:
-    """Mark every round, or 40 of them."""
-    few = np.unique(np.linspace(0, len(x) - 1, min(len(x), 40)).round().astype(int))
-    for fill, which in ((colour, few[proved[few]]), ("white", few[~proved[few]])):
-        ax.plot(x[which], y[which], "o", ms=5, color=colour, mfc=fill, ls="none")
 
 
 def plot_function(

@@ -57,6 +57,8 @@ class Summary:
         How the solver ended.
     rounds : int
     seconds : float
+    search_gap : float or None
+        Smallest relative gap that the search reached, without proof; None if there is none.
     notes : list of str
         What was done to the file.
     """
@@ -69,6 +71,7 @@ class Summary:
     status: str
     rounds: int
     seconds: float
+    search_gap: float | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -127,6 +130,12 @@ def _about_optimum(model: Model) -> str:
         "local": "This bound rests on a thorough search for better neurons. It is strong\n"
         "  evidence but not a proof (which is what --prove asks for).",
     }.get(c.scope.value, c.scope.meaning)
+    if c.scope.value == "global" and summary.search_gap is not None:
+        if c.relative_gap > 2 * summary.search_gap:
+            meaning += (
+                f"\n  The search alone, which proves nothing, ended with a gap of "
+                f"{summary.search_gap:.1e}; more time\n  lets the proof come nearer."
+            )
     label = {"global": "proven gap", "local": "local gap"}.get(c.scope.value, "gap")
     return (
         "Distance from the optimum\n"
@@ -143,6 +152,7 @@ def _about_optimum(model: Model) -> str:
 
 def _percent(fraction: float) -> str:
     """Return the fraction in per cent with two significant digits."""
+    fraction = min(fraction, 1.0)  # no objective is negative
     return f"{100 * fraction:.2g} %" if fraction >= 1e-6 else f"{100 * fraction:.0e} %"
 
 

@@ -64,6 +64,10 @@ def fit_file(options: FitOptions, say: Say) -> Model:
         status=regressor.status_,
         rounds=regressor.n_iter_,
         seconds=float(regressor.history_[-1]["seconds"]) if regressor.history_ else 0.0,
+        search_gap=min(
+            (event["gap"] for event in regressor.history_ if event["scope"] == "local"),
+            default=None,
+        ),
         notes=notes,
     )
     model = Model(

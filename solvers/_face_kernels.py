@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._search_kernels import ON_PLANE, OPTIONS
+from ._search_kernels import ON_PLANE, OPTIONS, orthogonalise, shell_sort
 
 SWEEPS = 200
 
@@ -16,6 +16,23 @@ WAS_ACTIVE = 8
 
 
 @njit(**OPTIONS)
+def extend(span, rank, vector):
+    """Add the part of vector orthogonal to span[:rank] as a unit row, if any; return the rank."""
+    p = len(vector)
+    v = span[rank]
+    before = 0.0
+    for c in range(p):
+        v[c] = vector[c]
+        before += vector[c] * vector[c]
+    norm = orthogonalise(v, span, rank)
+    if norm <= 1e-8 * np.sqrt(before):
+        return rank
+    for c in range(p):
+        v[c] /= norm
+    return rank + 1
+
+
+@njit(**OPTIONS)
 def complement(vectors, count, basis):
     """Fill the columns of basis with the orthogonal complement of vectors[:count]; return size.
 
@@ -23,20 +40,12 @@ def complement(vectors, count, basis):
     a neuron's own direction is orthogonal to every point it holds.
     """
     p = vectors.shape[1]
-    span = np.empty((p, p))
+    span = np.empty((p + 1, p))
     rank = 0
     for m in range(count):
         if rank == p - 1:
             break
-        v = vectors[m].copy()
-        before = np.sqrt(np.sum(v * v))
-        for _ in range(2):
-            for c in range(rank):
-                v -= np.sum(v * span[c]) * span[c]
-        norm = np.sqrt(np.sum(v * v))
-        if norm > 1e-8 * before:
-            span[rank] = v / norm
-            rank += 1
+        rank = extend(span, rank, vectors[m])
     size = 0
     for _ in range(p - rank):
         best, pick = -1.0, 0
@@ -46,14 +55,14 @@ def complement(vectors, count, basis):
                 left -= span[m, c] ** 2
             if left > best:
                 best, pick = left, c
-        v = np.zeros(p)
+        v = span[rank + size]
+        for c in range(p):
+            v[c] = 0.0
         v[pick] = 1.0
-        for _ in range(2):
-            for m in range(rank + size):
-                v -= np.sum(v * span[m]) * span[m]
-        v /= np.sqrt(np.sum(v * v))
-        span[rank + size] = v
-        basis[:, size] = v
+        norm = orthogonalise(v, span, rank + size)
+        for c in range(p):
+            v[c] /= norm
+            basis[c, size] = v[c]
         size += 1
     return size
 
@@ -112,8 +121,11 @@ def faces(X, q, alpha, sign, planes, role, basis, sizes, slopes, residual):
     weights = np.empty(n)
     theta = np.empty(n)
     vectors = np.empty((n, p))
+    least = np.empty(p)
     for k in range(K):
-        g = np.zeros(p)
+        g = slopes[k]
+        for c in range(p):
+            g[c] = 0.0
         count = 0
         for i in range(n):
             m = -planes[k, d]
@@ -132,18 +144,23 @@ def faces(X, q, alpha, sign, planes, role, basis, sizes, slopes, residual):
                 count += 1
         for c in range(d):
             g[c] += alpha * planes[k, c]
-        slopes[k] = g
+        for c in range(p):
+            least[c] = g[c]
         for m in range(count):
             for c in range(d):
-                g[c] += 0.5 * weights[m] * X[points[m], c]
-            g[d] -= 0.5 * weights[m]
-        balance(X, points, count, weights, g, theta)
-        residual[k] = np.sqrt(np.sum(g * g))
+                least[c] += 0.5 * weights[m] * X[points[m], c]
+            least[d] -= 0.5 * weights[m]
+        balance(X, points, count, weights, least, theta)
+        residual[k] = 0.0
+        for c in range(p):
+            residual[k] += least[c] * least[c]
+        residual[k] = np.sqrt(residual[k])
         kept = 0
         for m in range(count):
             i = points[m]
             if 1e-9 < theta[m] < 1.0 - 1e-9:
-                vectors[kept, :d] = X[i]
+                for c in range(d):
+                    vectors[kept, c] = X[i, c]
                 vectors[kept, d] = -1.0
                 kept += 1
                 role[k, i] = HELD
@@ -235,19 +252,19 @@ def kinks_ahead(X, q, sign, amplitude, planes, role, delta, slope, length, block
                 continue
             t = max(side * m, 0.0) * amplitude[k] / (-side * r)
             if t < 1.0:
-                when[count], rate[count], which[count] = t, abs(r), i
+                when[count], rate[i], which[count] = t, abs(r), i
                 count += 1
         length[k], blocker[k] = 1.0, -1
         if count == 0:
             continue
-        order = np.argsort(when[:count])
+        shell_sort(when, which, count)
         extra = 0.0
         for m in range(count):
-            j = order[m]
-            before = min(slope[k], 0.0) * (1.0 - when[j]) + extra
-            rise = -sign[k] * q[which[j]] * rate[j]
+            i = which[m]
+            before = min(slope[k], 0.0) * (1.0 - when[m]) + extra
+            rise = -sign[k] * q[i] * rate[i]
             if rise > 0.0 and before + rise >= 0.0:
-                length[k], blocker[k] = when[j], which[j]
+                length[k], blocker[k] = when[m], i
                 break
             extra = min(extra + rise, 0.0) if rise < 0.0 else extra + rise
 
@@ -257,7 +274,7 @@ def snap(X, role, planes, alive):
     """Make the points that a neuron holds or has reached lie exactly on its hyperplane."""
     K, p = planes.shape
     n, d = X.shape
-    span = np.empty((p, p))
+    span, v = np.empty((p + 1, p)), np.empty(p)
     for k in range(K):
         if not alive[k]:
             continue
@@ -266,21 +283,17 @@ def snap(X, role, planes, alive):
             if rank == d:
                 break
             if (role[k, i] & 7) == HELD or (role[k, i] & 7) == WALL:
-                v = np.empty(p)
-                v[:d] = X[i]
+                for c in range(d):
+                    v[c] = X[i, c]
                 v[d] = -1.0
-                before = np.sqrt(np.sum(v * v))
-                for _ in range(2):
-                    for c in range(rank):
-                        v -= np.sum(v * span[c]) * span[c]
-                norm = np.sqrt(np.sum(v * v))
-                if norm > 1e-8 * before:
-                    span[rank] = v / norm
-                    rank += 1
-        v = planes[k].copy()
-        for _ in range(2):
-            for c in range(rank):
-                v -= np.sum(v * span[c]) * span[c]
-        norm = np.sqrt(np.sum(v[:d] * v[:d]))
+                rank = extend(span, rank, v)
+        for c in range(p):
+            v[c] = planes[k, c]
+        orthogonalise(v, span, rank)
+        norm = 0.0
+        for c in range(d):
+            norm += v[c] * v[c]
+        norm = np.sqrt(norm)
         if norm > 0.5:
-            planes[k] = v / norm
+            for c in range(p):
+                planes[k, c] = v[c] / norm

@@ -37,6 +37,19 @@ def project(XT, w, out):
 
 
 @njit(**OPTIONS)
+def shell_sort(key, order, n):
+    """Sort key[:n] ascending in place, order alongside (Shell, 1959, gaps of Ciura, 2001)."""
+    for gap in (3548, 1577, 701, 301, 132, 57, 23, 10, 4, 1):
+        for m in range(gap, n):
+            value, item = key[m], order[m]
+            j = m - gap
+            while j >= 0 and key[j] > value:
+                key[j + gap], order[j + gap] = key[j], order[j]
+                j -= gap
+            key[j + gap], order[j + gap] = value, item
+
+
+@njit(**OPTIONS)
 def sort_by_bucket(key, order, counts, scratch):
     """Fill order with the indices that sort key, values in [0, 2]: buckets, then insertion."""
     n = len(key)
@@ -50,20 +63,20 @@ def sort_by_bucket(key, order, counts, scratch):
         slot = min(int(key[i] * scale), n - 1)
         order[counts[slot]] = i
         counts[slot] += 1
-    moves = 0
     for m in range(n):
         scratch[m] = key[order[m]]
+    moves = 0
     for m in range(1, n):
         value, item = scratch[m], order[m]
         j = m - 1
         while j >= 0 and scratch[j] > value:
             scratch[j + 1], order[j + 1] = scratch[j], order[j]
             j -= 1
-            moves += 1
         scratch[j + 1], order[j + 1] = value, item
+        moves += m - 1 - j
         if moves > 16 * n:
             # Clustered keys: insertion would be quadratic.
-            order[:] = np.argsort(key)
+            shell_sort(scratch, order, n)
             return
 
 
@@ -72,7 +85,9 @@ def best_bias(XT, q, w, proj, key, order, counts, scratch):
     """Return (|eta|, anchor) maximal over the biases w.x_j: one sort and suffix sums."""
     n = XT.shape[1]
     project(XT, w, proj)
-    low, high = proj.min(), proj.max()
+    low, high = proj[0], proj[0]
+    for i in range(n):
+        low, high = min(low, proj[i]), max(high, proj[i])
     scale = 2.0 / (high - low) if high > low else 0.0
     for i in range(n):
         key[i] = (proj[i] - low) * scale

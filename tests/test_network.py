@@ -163,3 +163,11 @@ def test_bad_layers_are_named() -> None:
 def test_a_wrong_number_of_features_is_named() -> None:
     with pytest.raises(ValueError, match="X has 3 features, but the network was made for 2"):
         random_network(2, 1, 0)(np.ones((4, 3)))
+
+
+def test_equal_hyperplanes_merge_whatever_lies_between_them() -> None:
+    # Sorted by the first entry of the normal, the second row lies between the other two.
+    first = 0.6 + np.array([0.0, 2.0**-53, 2.0**-52])
+    weights = np.column_stack([first, [0.8, -0.8, 0.8]])
+    network = RidgeSpline([1.0, 5.0, -1.0], weights, np.zeros(3), np.zeros(2))
+    assert network.rtv == 5.0
