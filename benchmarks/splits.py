@@ -33,7 +33,9 @@ def rmse(solution: Solution, X: Array, y: Array) -> float:
     return float(np.sqrt(np.mean((solution.network(X) - y) ** 2)))
 
 
-def one_split(X: Array, y: Array, split: Array, seed: int, tol: float) -> tuple[float, float, float]:
+def one_split(
+    X: Array, y: Array, split: Array, seed: int, tol: float
+) -> tuple[float, float, float]:
     """Return test RMSE, the ratio chosen, and the relative gap of the final fit."""
     train, test = split == 0, split == 1
     mean, scale = X[train].mean(axis=0), X[train].std(axis=0)
@@ -66,9 +68,14 @@ def main() -> None:
             error, ratio, gap = one_split(X, y, splits[:, k], k, args.tol)
             errors.append(error)
             seconds = time.perf_counter() - start
-            print(f"{name} split {k}: {error:.4f}  {ratio:g} alpha_max  gap {gap:.0e}  {seconds:.0f} s")
+            print(
+                f"{name} split {k}: {error:.4f}  {ratio:g} alpha_max  gap {gap:.0e}  {seconds:.0f} s"
+            )
         spread = np.std(errors, ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else 0.0
-        print(f"{name}: RMSE {np.mean(errors):.3f} +- {spread:.3f} over {len(errors)} splits", flush=True)
+        print(
+            f"{name}: RMSE {np.mean(errors):.3f} +- {spread:.3f} over {len(errors)} splits",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

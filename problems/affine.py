@@ -37,7 +37,7 @@ class AffineBasis:
     @property
     def rank(self) -> int:
         """r = rank [1 X] - 1."""
-        return self.maps.shape[1]
+        return int(self.maps.shape[1])
 
     @classmethod
     def of(cls, X: Array, s: Array) -> AffineBasis:

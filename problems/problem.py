@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +58,7 @@ class RadonTVProblem:
     alpha: float
     loss: Loss = "squared"  # type: ignore[assignment]
     sample_weight: Array | None = None
+    s: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         X = as_float_array("X", self.X, ndim=2)
@@ -79,8 +80,6 @@ class RadonTVProblem:
         }.items():
             object.__setattr__(self, name, value)
 
-    s: Array = None  # type: ignore[assignment]
-
     @property
     def n_samples(self) -> int:
         """Number of rows of X."""
@@ -89,7 +88,7 @@ class RadonTVProblem:
     @property
     def n_features(self) -> int:
         """Number of columns of X."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @cached_property
     def reduction(self) -> Reduction:
@@ -112,7 +111,7 @@ class RadonTVProblem:
 
     def with_alpha(self, alpha: float) -> RadonTVProblem:
         """Return the problem with another penalty."""
-        return replace(self, alpha=alpha, s=None)
+        return replace(self, alpha=alpha)
 
     def objective(self, network: RidgeSpline) -> float:
         """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f).
@@ -262,5 +261,3 @@ _ORACLE: dict[str, SupOracle] = {}
 def register_sup_oracle(oracle: SupOracle) -> None:
     """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm."""
     _ORACLE["sup"] = oracle
-
-

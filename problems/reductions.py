@@ -74,7 +74,7 @@ class Reduction:
     @property
     def rank(self) -> int:
         """Dimension r of the span of the differences of the inputs."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     def up(self, w: Array) -> Array:
         """Return V w for rows w of shape (..., rank)."""
@@ -180,21 +180,24 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
     inverse = inverse.reshape(-1)
     groups = np.full(len(X), -1, dtype=np.intp)
     groups[live] = inverse
-    weight = np.bincount(inverse, weights=s[live])
-    weight /= weight.sum()
+    mass: Array = np.bincount(inverse, weights=s[live]).astype(np.float64)
+    weight = mass / mass.sum()
     basis = AffineBasis.of(rows, weight)
     # The targets lose their affine part before rows are averaged: what is left is small.
     coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
     rest = y[live] - (X[live] @ coef + intercept)
-    target = np.bincount(inverse, weights=s[live] * rest) / np.bincount(inverse, weights=s[live])
+    target = np.bincount(inverse, weights=s[live] * rest) / mass
     span = None if basis.rank == X.shape[1] else basis.span
     # A rotation needs a centre in the affine hull of the rows; few bits only help without one.
     centre = basis.centre if span is None else basis.mean
     centred = rows - centre
     reduced = centred if span is None else centred @ span
     back = reduced if span is None else reduced @ span.T
-    x_scale = _power_of_two(float(np.sqrt(np.mean(np.max(np.abs(reduced), axis=0, initial=0) ** 2)))
-                            if reduced.size else 0.0)
+    x_scale = _power_of_two(
+        float(np.sqrt(np.mean(np.max(np.abs(reduced), axis=0, initial=0) ** 2)))
+        if reduced.size
+        else 0.0
+    )
     y_scale = _power_of_two(float(np.sqrt(weight @ _squares(target))))
     return Reduction(
         X=np.ascontiguousarray(reduced / x_scale),

@@ -188,8 +188,9 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
             callback=ProgressTable() if self.verbose else None,
         )
         certificate = solution.certificate
-        # A stalled gap below the resolution is rounding of the targets: nothing is left to gain.
-        exact = solution.status is Status.STALLED and certificate.gap <= certificate.resolution
+        # Stalled at the rounding of targets and of c.x (d + 1 terms): nothing is left to gain.
+        rounding = (problem.n_features + 1) ** 2 * certificate.resolution
+        exact = solution.status is Status.STALLED and certificate.gap <= rounding
         if not (solution.status.solved or exact):
             warnings.warn(
                 f"{solution.status.value} The relative duality gap is "

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from ._search_kernels import ON_PLANE, OPTIONS, orthogonalise, shell_sort
+from ..problems.checks import Array
+from ._search_kernels import ON_PLANE, OPTIONS, Ints, orthogonalise, shell_sort
+
+Roles = NDArray[np.int8]
+Mask = NDArray[np.bool_]
 
 SWEEPS = 200
 
@@ -16,7 +21,7 @@ WAS_ACTIVE = 8
 
 
 @njit(**OPTIONS)
-def extend(span, rank, vector):
+def extend(span: Array, rank: int, vector: Array) -> int:
     """Add the part of vector orthogonal to span[:rank] as a unit row, if any; return the rank."""
     p = len(vector)
     v = span[rank]
@@ -33,7 +38,7 @@ def extend(span, rank, vector):
 
 
 @njit(**OPTIONS)
-def complement(vectors, count, basis):
+def complement(vectors: Array, count: int, basis: Array) -> int:
     """Fill the columns of basis with the orthogonal complement of vectors[:count]; return size.
 
     The complement always keeps one direction more than d - 1 independent vectors would leave, since
@@ -68,7 +73,7 @@ def complement(vectors, count, basis):
 
 
 @njit(**OPTIONS)
-def balance(X, points, count, weights, g, theta):
+def balance(X: Array, points: Ints, count: int, weights: Array, g: Array, theta: Array) -> None:
     """Coordinate descent for min |g + sum_j theta_j weights_j (x_j, -1)|, theta in [0, 1].
 
     g enters at theta = 1/2 and leaves as the residual. Points with weight < 0 (repulsive: the
@@ -104,7 +109,18 @@ def balance(X, points, count, weights, g, theta):
 
 
 @njit(**OPTIONS)
-def faces(X, q, alpha, sign, planes, role, basis, sizes, slopes, residual):
+def faces(
+    X: Array,
+    q: Array,
+    alpha: float,
+    sign: Array,
+    planes: Array,
+    role: Roles,
+    basis: Array,
+    sizes: Ints,
+    slopes: Array,
+    residual: Array,
+) -> None:
     """Decide for every neuron which points it holds, and the face it may move in.
 
     The objective has for a neuron with points J on its hyperplane the one-sided slopes
@@ -173,7 +189,9 @@ def faces(X, q, alpha, sign, planes, role, basis, sizes, slopes, residual):
 
 
 @njit(**OPTIONS)
-def model_columns(X, sign, role, basis, sizes, offsets, out):
+def model_columns(
+    X: Array, sign: Array, role: Roles, basis: Array, sizes: Ints, offsets: Ints, out: Array
+) -> None:
     """out[offsets[k] + m, i] = sign_k [i above k] (x_i, -1).basis_k[:, m]."""
     n, d = X.shape
     for k in range(len(sign)):
@@ -189,7 +207,18 @@ def model_columns(X, sign, role, basis, sizes, offsets, out):
 
 
 @njit(**OPTIONS)
-def norm_terms(alpha, amplitude, planes, slopes, basis, sizes, offsets, damping, hessian, gradient):
+def norm_terms(
+    alpha: float,
+    amplitude: Array,
+    planes: Array,
+    slopes: Array,
+    basis: Array,
+    sizes: Ints,
+    offsets: Ints,
+    damping: float,
+    hessian: Array,
+    gradient: Array,
+) -> None:
     """Add the curvature of alpha |u_k| and the damping to hessian, fill gradient = basis^T slope.
 
     alpha |u| has the curvature alpha (I - w w^T) / |u|; damping adds `damping` alpha I / |u|.
@@ -216,7 +245,7 @@ def norm_terms(alpha, amplitude, planes, slopes, basis, sizes, offsets, damping,
 
 
 @njit(**OPTIONS)
-def expand(basis, sizes, offsets, coordinates, delta):
+def expand(basis: Array, sizes: Ints, offsets: Ints, coordinates: Array, delta: Array) -> None:
     """delta[k] = basis_k coordinates_k."""
     K, p = delta.shape
     for k in range(K):
@@ -228,7 +257,18 @@ def expand(basis, sizes, offsets, coordinates, delta):
 
 
 @njit(**OPTIONS)
-def kinks_ahead(X, q, sign, amplitude, planes, role, delta, slope, length, blocker):
+def kinks_ahead(
+    X: Array,
+    q: Array,
+    sign: Array,
+    amplitude: Array,
+    planes: Array,
+    role: Roles,
+    delta: Array,
+    slope: Array,
+    length: Array,
+    blocker: Ints,
+) -> None:
     """How far each neuron may go along delta before a kink turns its own slope upwards.
 
     slope[k] < 0 is the model's derivative along delta_k at 0; it rises linearly to 0 at t = 1, and
@@ -270,7 +310,7 @@ def kinks_ahead(X, q, sign, amplitude, planes, role, delta, slope, length, block
 
 
 @njit(**OPTIONS)
-def snap(X, role, planes, alive):
+def snap(X: Array, role: Roles, planes: Array, alive: Mask) -> None:
     """Make the points that a neuron holds or has reached lie exactly on its hyperplane."""
     K, p = planes.shape
     n, d = X.shape

@@ -17,6 +17,12 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from ..problems.checks import Array
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 FAST: dict[str, Any] = {**OPTIONS, "fastmath": {"reassoc", "contract"}}
@@ -25,7 +31,7 @@ ON_PLANE = 1e-11
 
 
 @njit(**FAST)
-def project(XT, w, out):
+def project(XT: Array, w: Array, out: Array) -> None:
     """out[i] = w.x_i."""
     d, n = XT.shape
     for i in range(n):
@@ -37,7 +43,7 @@ def project(XT, w, out):
 
 
 @njit(**OPTIONS)
-def shell_sort(key, order, n):
+def shell_sort(key: Array, order: Ints, n: int) -> None:
     """Sort key[:n] ascending in place, order alongside (Shell, 1959, gaps of Ciura, 2001)."""
     for gap in (3548, 1577, 701, 301, 132, 57, 23, 10, 4, 1):
         for m in range(gap, n):
@@ -50,7 +56,7 @@ def shell_sort(key, order, n):
 
 
 @njit(**OPTIONS)
-def sort_by_bucket(key, order, counts, scratch):
+def sort_by_bucket(key: Array, order: Ints, counts: Ints, scratch: Array) -> None:
     """Fill order with the indices that sort key, values in [0, 2]: buckets, then insertion."""
     n = len(key)
     counts[:] = 0
@@ -81,7 +87,16 @@ def sort_by_bucket(key, order, counts, scratch):
 
 
 @njit(**OPTIONS)
-def best_bias(XT, q, w, proj, key, order, counts, scratch):
+def best_bias(
+    XT: Array,
+    q: Array,
+    w: Array,
+    proj: Array,
+    key: Array,
+    order: Ints,
+    counts: Ints,
+    scratch: Array,
+) -> tuple[float, int]:
     """Return (|eta|, anchor) maximal over the biases w.x_j: one sort and suffix sums."""
     n = XT.shape[1]
     project(XT, w, proj)
@@ -105,7 +120,16 @@ def best_bias(XT, q, w, proj, key, order, counts, scratch):
 
 
 @njit(**OPTIONS)
-def circle(q, p, r, key, order, counts, scratch, floor):
+def circle(
+    q: Array,
+    p: Array,
+    r: Array,
+    key: Array,
+    order: Ints,
+    counts: Ints,
+    scratch: Array,
+    floor: float,
+) -> tuple[float, float, int]:
     """Return (|eta|, cot t, point) maximal on the circle with coordinates p, r, above `floor`.
 
     `point` is the index of the crossing point for a maximum at a kink, -1 inside an arc and -2 if
@@ -165,7 +189,7 @@ def circle(q, p, r, key, order, counts, scratch, floor):
 
 
 @njit(**OPTIONS)
-def orthogonalise(v, basis, size):
+def orthogonalise(v: Array, basis: Array, size: int) -> float:
     """Remove from v its components along the first `size` rows of `basis`, twice; return |v|."""
     d = v.shape[0]
     for _ in range(2):
@@ -182,7 +206,7 @@ def orthogonalise(v, basis, size):
 
 
 @njit(**OPTIONS)
-def hold(XT, anchor, point, held, basis, size):
+def hold(XT: Array, anchor: int, point: int, held: Ints, basis: Array, size: int) -> int:
     """Add x_point - x_anchor to the orthonormal basis of held differences; return the new size."""
     d = XT.shape[0]
     if size >= d - 1:
@@ -202,7 +226,9 @@ def hold(XT, anchor, point, held, basis, size):
 
 
 @njit(**OPTIONS)
-def release_direction(XT, anchor, held, size, which, others, e):
+def release_direction(
+    XT: Array, anchor: int, held: Ints, size: int, which: int, others: Array, e: Array
+) -> bool:
     """Set e to the unit vector in the span of held differences orthogonal to all but `which`."""
     d = XT.shape[0]
     count = 0
@@ -227,7 +253,9 @@ def release_direction(XT, anchor, held, size, which, others, e):
 
 
 @njit(**FAST)
-def survey(XT, q, anchor, w, p, active, g, on_plane):
+def survey(
+    XT: Array, q: Array, anchor: int, w: Array, p: Array, active: Array, g: Array, on_plane: Ints
+) -> tuple[float, int]:
     """Fill margins p (0 on the plane), gradient g = sum_above q_i (x_i - x_j), points on the plane.
 
     Returns (signed eta, number of points on the plane other than the anchor).
@@ -258,7 +286,9 @@ def survey(XT, q, anchor, w, p, active, g, on_plane):
 
 
 @njit(**OPTIONS)
-def collect_held(XT, anchor, held, basis, on_plane, count, start):
+def collect_held(
+    XT: Array, anchor: int, held: Ints, basis: Array, on_plane: Ints, count: int, start: int
+) -> int:
     """Hold an independent set of the points on the plane, tried from `start` on; return its size."""
     size = 0
     for m in range(count):
@@ -267,7 +297,18 @@ def collect_held(XT, anchor, held, basis, on_plane, count, start):
 
 
 @njit(**OPTIONS)
-def release_gains(XT, q, anchor, sign, g, held, size, others, e, gains):
+def release_gains(
+    XT: Array,
+    q: Array,
+    anchor: int,
+    sign: float,
+    g: Array,
+    held: Ints,
+    size: int,
+    others: Array,
+    e: Array,
+    gains: Array,
+) -> None:
     """gains[m] = the larger one-sided slope of |eta| when held point m is released."""
     d = XT.shape[0]
     for m in range(size):
@@ -283,7 +324,7 @@ def release_gains(XT, q, anchor, sign, g, held, size, others, e, gains):
 
 
 @njit(**OPTIONS)
-def face_direction(g, sign, w, basis, size, e):
+def face_direction(g: Array, sign: float, w: Array, basis: Array, size: int, e: Array) -> float:
     """Set e to the unit tangent gradient of |eta| on the face; return its share of |g|."""
     d = len(w)
     full = 0.0
@@ -309,8 +350,22 @@ def face_direction(g, sign, w, basis, size, e):
 
 
 @njit(**OPTIONS)
-def rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, count):
-    """w <- unit(cot w + e), made exactly orthogonal to the points that stay on the plane."""
+def rotate(
+    XT: Array,
+    anchor: int,
+    w: Array,
+    e: Array,
+    cot: float,
+    point: int,
+    held: Ints,
+    basis: Array,
+    others: Array,
+    p: Array,
+    r: Array,
+    on_plane: Ints,
+    count: int,
+) -> None:
+    """Set w to unit(cot w + e), made exactly orthogonal to the points that stay on the plane."""
     d = XT.shape[0]
     scale = np.sqrt(1.0 + cot * cot)
     for k in range(d):
@@ -328,7 +383,17 @@ def rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, co
 
 
 @njit(**OPTIONS)
-def ascend(XT, q, w, max_moves, floats, integers, small, held, gains):
+def ascend(
+    XT: Array,
+    q: Array,
+    w: Array,
+    max_moves: int,
+    floats: Array,
+    integers: Ints,
+    small: Array,
+    held: Ints,
+    gains: Array,
+) -> tuple[float, int]:
     """Climb from the normal w to a local maximum of |eta|; w is overwritten.
 
     The end point cannot be improved by any bias, nor by the gradient of its face, nor by
@@ -386,7 +451,9 @@ def ascend(XT, q, w, max_moves, floats, integers, small, held, gains):
             for k in range(d):
                 g[k] = 0.0
             value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-            size = collect_held(XT, anchor, held, basis, on_plane, count, (rotation * 104729) % count)
+            size = collect_held(
+                XT, anchor, held, basis, on_plane, count, (rotation * 104729) % count
+            )
             stage = 0
             continue
         if usable:
@@ -395,7 +462,7 @@ def ascend(XT, q, w, max_moves, floats, integers, small, held, gains):
             for i in range(n):
                 b = r[i] - base
                 r[i] = b if abs(b) > ON_PLANE else 0.0
-            found, cot, point = circle(q, p, r, key, order, counts, scratch, best * (1.0 + 1e-12))
+            _, cot, point = circle(q, p, r, key, order, counts, scratch, best * (1.0 + 1e-12))
             if point > -2:
                 rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, count)
                 value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
@@ -406,7 +473,16 @@ def ascend(XT, q, w, max_moves, floats, integers, small, held, gains):
 
 
 @njit(**OPTIONS)
-def ascend_all(XT, q, starts, max_moves, keys, values, biases, signatures):
+def ascend_all(
+    XT: Array,
+    q: Array,
+    starts: Array,
+    max_moves: int,
+    keys: Words,
+    values: Array,
+    biases: Array,
+    signatures: Words,
+) -> None:
     """Run `ascend` from every row of `starts` (overwritten by the maxima), filling the outputs.
 
     `signatures` are hashes of the patterns {above, on} of the hyperplane, equal for (w, b) and

@@ -38,9 +38,7 @@ def refit_amplitudes(core: Core, neurons: Neurons, accuracy: float = 0.0) -> Neu
     return fitted.take(amplitude > 0)
 
 
-def nonnegative_quadratic(
-    gram: Array, linear: Array, start: Array, accuracy: float = 0.0
-) -> Array:
+def nonnegative_quadratic(gram: Array, linear: Array, start: Array, accuracy: float = 0.0) -> Array:
     """Return the minimiser of 1/2 a^T gram a - linear^T a over a >= 0.
 
     A ridge of 1e-12 of the diagonal decides ties between equal columns.
@@ -54,8 +52,17 @@ def nonnegative_quadratic(
     accuracy : float, default=0
         Distance from the minimum that may remain if pivoting cycles.
     """
+    diagonal = np.diag(gram)
+    if (useless := diagonal <= 1e-20 * float(diagonal.max())).any():
+        # Affine on the data: such a neuron costs and does nothing, and would spoil the scaling.
+        a = np.zeros(len(linear))
+        live = ~useless
+        if live.any():
+            block = gram[np.ix_(live, live)]
+            a[live] = nonnegative_quadratic(block, linear[live], start[live], accuracy)
+        return a
     size = len(linear)
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    scale = 1.0 / np.sqrt(diagonal)
     gram = gram * scale * scale[:, None] + 1e-12 * np.eye(size)
     linear = linear * scale
     a, solved = _block_pivoting(gram, linear, start > 0)
@@ -73,7 +80,7 @@ def _block_pivoting(gram: Array, linear: Array, free: np.ndarray) -> tuple[Array
     Solve for the free variables; exchange every negative free variable and every bound one with a
     negative gradient. If their number does not fall three times in a row, exchange one only.
     """
-    tol = 1e-13 * float(np.abs(linear).max(initial=0.0))
+    tol = 1e-13 * np.abs(linear)
     fewest, patience = len(linear) + 1, 3
     a = np.zeros_like(linear)
     for _ in range(PIVOTS):
@@ -95,7 +102,7 @@ def _block_pivoting(gram: Array, linear: Array, free: np.ndarray) -> tuple[Array
 
 
 @njit(**OPTIONS)
-def _coordinate_descent(gram, linear, a, accuracy, sweeps):
+def _coordinate_descent(gram: Array, linear: Array, a: Array, accuracy: float, sweeps: int) -> None:
     """Minimise over one a_k >= 0 after the other, in place, until a.v + max v- max a is small.
 
     With v = gram a - linear the first term is the complementarity gap and the second bounds what
@@ -142,7 +149,7 @@ def _active_set(gram: Array, linear: Array, start: Array) -> Array:
     a, free = np.array(start), start > 0
     group = max(1, size // 4)
     value = np.inf
-    tol = 1e-13 * float(np.abs(linear).max(initial=0.0))
+    tol = 1e-13 * np.abs(linear)
     for _ in range(3 * size + 30):
         a, free = _solve_free(gram, linear, a, free)
         pull = np.where(free, -np.inf, linear - gram @ a)

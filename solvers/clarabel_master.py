@@ -155,9 +155,7 @@ def _solve_program(core: Core, cells: _Cells, walls: np.ndarray) -> tuple[Array,
         shape=(len(which), K * p),
     )
     # Rows (t_k, u_k) of the cones, one cone after the other.
-    cone_t = sparse.csr_matrix(
-        (-np.ones(K), (np.arange(K) * p, np.arange(K))), shape=(K * p, K)
-    )
+    cone_t = sparse.csr_matrix((-np.ones(K), (np.arange(K) * p, np.arange(K))), shape=(K * p, K))
     cell, axis = np.divmod(np.arange(K * core.d), core.d)
     cone_u = sparse.csr_matrix(
         (-np.ones(K * core.d), (cell * p + axis + 1, cell * p + axis)), shape=(K * p, K * p)

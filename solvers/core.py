@@ -78,7 +78,7 @@ class Core:
     @property
     def d(self) -> int:
         """Rank of the inputs."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @cached_property
     def lifted(self) -> Array:
@@ -100,7 +100,7 @@ class Core:
         return columns - B @ (B.T @ weighted)
 
     def evaluate(self, ridge: Array, rtv: float) -> tuple[float, Array]:
-        """Return the objective and the dual point q = s p of ridge values with refitted affine part."""
+        """Return the objective and dual point q = s p of ridge values, affine part refitted."""
         residual = self.without_affine(self.y - ridge)
         zero = np.zeros_like(residual)
         value = float(self.s @ self.loss.value(residual, zero)) + self.alpha * rtv

@@ -147,7 +147,7 @@ class ColumnGeneration:
             found = self._price(self.q, self.starts)
             self._emit()
             if self.gap <= local_tol:
-                found = self._price(self.bound.q, THOROUGH_STARTS)
+                found = self._price(self.bound.q, THOROUGH_STARTS, thorough=True)
                 if self.gap > local_tol:
                     # The ordinary search had missed a maximum: it must look harder from now on.
                     self.starts = min(2 * self.starts, THOROUGH_STARTS)
@@ -176,9 +176,9 @@ class ColumnGeneration:
                     self._prove()
                 raise _Stop(Status.TIME_LIMIT)
 
-    def _price(self, q: Array, starts: int) -> Candidates:
+    def _price(self, q: Array, starts: int, *, thorough: bool = False) -> Candidates:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
-        found = self.pricing.search(q, self.neurons, starts)
+        found = self.pricing.search(q, self.neurons, starts, all_known=thorough)
         sup = found.sup
         value = self.core.dual_value(q, sup)
         if q is self.bound.q:
@@ -217,14 +217,17 @@ class ColumnGeneration:
             raise _Stop(Status.MAX_NEURONS)
 
     def _prove(self) -> Candidates | None:
-        """Prove the bound of the best dual point; return violated planes, None if there are none."""
+        """Prove the bound of the best dual point; return violated planes, None if it holds."""
         core, slack = self.core, (1.0 - LOCAL_SHARE) * self.tol
         unit = self.problem.reduction.y_scale**2
         slack *= max(abs(self._original(self.value)), self._resolution) / unit
         threshold = proof_threshold(core, self.value, float(self.neurons.amplitude.sum()), slack)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
         found = bound_sup(
-            core, self.bound.q, max(threshold, self.bound.sup), time_limit=left,
+            core,
+            self.bound.q,
+            max(threshold, self.bound.sup),
+            time_limit=left,
             n_threads=self.threads,
         )
         self.proof = found
@@ -248,9 +251,7 @@ class ColumnGeneration:
         self.bound = _Bound()
         return Candidates(values, np.sign(core.eta(self.q, planes)), planes)
 
-    def _emit(
-        self, stage: str = "search", n_boxes: int = 0, bound: float | None = None
-    ) -> None:
+    def _emit(self, stage: str = "search", n_boxes: int = 0, bound: float | None = None) -> None:
         value = self.bound.value if bound is None else bound
         event = Event(
             self.round,

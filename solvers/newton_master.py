@@ -32,6 +32,8 @@ from ._face_kernels import (
     CROSSED,
     WALL,
     WAS_ACTIVE,
+    Ints,
+    Roles,
     expand,
     faces,
     kinks_ahead,
@@ -50,10 +52,10 @@ INNER = 12
 class _Model:
     """Quadratic model around the current neurons, in coordinates of their faces."""
 
-    role: Array
+    role: Roles
     basis: Array
-    sizes: Array
-    offsets: Array
+    sizes: Ints
+    offsets: Ints
     slopes: Array
     residual: Array
     hessian: Array
@@ -107,7 +109,16 @@ class NewtonMaster:
         basis, sizes = np.zeros((K, p, p)), np.empty(K, dtype=np.int64)
         slopes, residual = np.empty((K, p)), np.empty(K)
         faces(
-            core.X, q, core.alpha, neurons.sign, neurons.planes, role, basis, sizes, slopes, residual
+            core.X,
+            q,
+            core.alpha,
+            neurons.sign,
+            neurons.planes,
+            role,
+            basis,
+            sizes,
+            slopes,
+            residual,
         )
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         columns = np.empty((offsets[-1], core.n))
@@ -117,14 +128,22 @@ class NewtonMaster:
         hessian = free.T @ free
         gradient = np.empty(offsets[-1])
         norm_terms(
-            core.alpha, neurons.amplitude, neurons.planes, slopes, basis, sizes, offsets,
-            self.damping, hessian, gradient,
+            core.alpha,
+            neurons.amplitude,
+            neurons.planes,
+            slopes,
+            basis,
+            sizes,
+            offsets,
+            self.damping,
+            hessian,
+            gradient,
         )
         hessian[np.diag_indices_from(hessian)] += 1e-12 * np.trace(hessian) / len(hessian)
         return _Model(role, basis, sizes, offsets, slopes, residual, hessian, gradient)
 
     def _direction(self, neurons: Neurons, q: Array, model: _Model) -> tuple[Array, Array]:
-        """Steps 2 and 3: return delta (K, p) and how far each neuron may follow it (K,)."""
+        """Return delta (K, p) and how far each neuron may follow it (K,): steps 2 and 3."""
         walls = _Walls(self.core, neurons, q, model)
         length = np.empty(len(neurons))
         blocker = np.empty(len(neurons), dtype=np.int64)
@@ -132,8 +151,16 @@ class NewtonMaster:
             delta = walls.step()
             slope = np.einsum("kp,kp->k", model.slopes, delta)
             kinks_ahead(
-                self.core.X, q, neurons.sign, neurons.amplitude, neurons.planes, model.role,
-                delta, slope, length, blocker,
+                self.core.X,
+                q,
+                neurons.sign,
+                neurons.amplitude,
+                neurons.planes,
+                model.role,
+                delta,
+                slope,
+                length,
+                blocker,
             )
             changed = walls.update()
             blocked = np.flatnonzero(blocker >= 0)
@@ -145,7 +172,7 @@ class NewtonMaster:
     def _search(
         self, neurons: Neurons, model: _Model, delta: Array, length: Array, value: float
     ) -> tuple[Neurons, float, Array] | None:
-        """Step 4: halve until the true objective falls; None if it does not."""
+        """Halve the step until the true objective falls; return None if it does not."""
         core, d = self.core, self.core.d
         start = neurons.amplitude[:, None] * neurons.planes
         t = 1.0
@@ -185,7 +212,7 @@ class _Walls:
         solved: Array = cho_solve(self.factor, right, check_finite=False)
         return solved
 
-    def add(self, which: Array, points: Array) -> None:
+    def add(self, which: Ints, points: Ints) -> None:
         """Make the points walls of the neurons `which`."""
         model, neurons = self.model, self.neurons
         above = model.role[which, points] == ABOVE

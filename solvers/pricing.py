@@ -11,10 +11,15 @@ from ._search_kernels import ascend_all
 from .core import Core, Neurons
 from .parallel import count_threads, in_threads
 
+MAX_MOVES = 400
+"""Circles searched from one start at the most."""
 CHUNK = 8
 """Starts per task of a thread."""
 POOL = 100
 """Local maxima remembered from the last round."""
+KNOWN_POINTS = 1_500_000
+"""Known planes times data points that one ordinary search climbs from: a random part of the rest
+waits for another round, so that rounds stay short on large data."""
 SPREADS = (0.1, 0.2, 0.5)
 """Lengths of the random steps away from known maxima; new maxima mostly appear near old ones."""
 
@@ -61,16 +66,27 @@ class Pricing:
         # Spread of the data in each direction: starts are drawn so that all features count.
         self.shape = 1.0 / np.maximum(core.X.std(axis=0), 1e-12) if core.d else np.ones(0)
 
-    def search(self, q: Array, neurons: Neurons, n_starts: int, max_moves: int = 400) -> Candidates:
-        """Return the maxima reached from the neurons, the last maxima, and `n_starts` new starts."""
-        starts = self._starts(neurons, n_starts)
+    def search(
+        self, q: Array, neurons: Neurons, n_starts: int, *, all_known: bool = False
+    ) -> Candidates:
+        """Return the maxima reached from the neurons, the last maxima and `n_starts` others.
+
+        With many neurons on many points a random part of them must do, unless `all_known`.
+        """
+        starts = self._starts(neurons, n_starts, all_known)
         values, biases = np.empty(len(starts)), np.empty(len(starts))
         signatures = np.empty(len(starts), dtype=np.uint64)
 
         def climb(part: slice) -> None:
             ascend_all(
-                self.XT, q, starts[part], max_moves, self.keys,
-                values[part], biases[part], signatures[part],
+                self.XT,
+                q,
+                starts[part],
+                MAX_MOVES,
+                self.keys,
+                values[part],
+                biases[part],
+                signatures[part],
             )
 
         parts = [slice(a, a + CHUNK) for a in range(0, len(starts), CHUNK)]
@@ -85,11 +101,14 @@ class Pricing:
         self.pool = starts[keep[:POOL]]
         return Candidates(np.abs(eta), np.sign(eta), planes[keep])
 
-    def _starts(self, neurons: Neurons, count: int) -> Array:
+    def _starts(self, neurons: Neurons, count: int, all_known: bool) -> Array:
         d = self.core.d
         if d == 1:
             return np.ones((1, 1))
         known = np.concatenate([neurons.planes[:, :d], self.pool])
+        most = max(KNOWN_POINTS // self.core.n, 2 * CHUNK)
+        if len(known) > most and not all_known:
+            known = known[np.sort(self.rng.choice(len(known), size=most, replace=False))]
         parts = [known]
         fresh = count
         if len(known):
@@ -102,4 +121,5 @@ class Pricing:
         random[::2] *= self.shape
         parts.append(random)
         starts = np.concatenate(parts)
-        return starts / np.linalg.norm(starts, axis=1, keepdims=True)
+        unit: Array = starts / np.linalg.norm(starts, axis=1, keepdims=True)
+        return unit

@@ -51,7 +51,12 @@ def bound_sup(
     if core.d == 2:
         return sup_eta_2d(core.X, q, n_threads, threshold=threshold)
     return branch_and_bound(
-        core.X, q, threshold, time_limit=time_limit, n_jobs=n_threads, should_stop=should_stop,
+        core.X,
+        q,
+        threshold,
+        time_limit=time_limit,
+        n_jobs=n_threads,
+        should_stop=should_stop,
         stop_at_violation=stop_at_violation,
     )
 

@@ -58,4 +58,5 @@ class Solution:
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.certificate} after {self.n_iter} rounds, {self.seconds:.2f} s. {self.status.value}"
+        effort = f"after {self.n_iter} rounds, {self.seconds:.2f} s"
+        return f"{self.certificate} {effort}. {self.status.value}"
