@@ -23,7 +23,7 @@ def gaussian(d: int, n: int, lam: float, seed: int = 0) -> RadonTVProblem:
 
 
 def read(folder: Path, name: str, n: int | None = None) -> tuple[Array, Array]:
-    """Return inputs and targets of `name`.csv (target last), or n rows drawn without replacement."""
+    """Return inputs and targets of `name`.csv (target last), or of n of its rows."""
     table = pd.read_csv(folder / f"{name}.csv").to_numpy(dtype=float)
     if n is not None and n < len(table):
         table = table[np.random.default_rng(0).permutation(len(table))[:n]]

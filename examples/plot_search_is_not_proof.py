@@ -92,11 +92,13 @@ left.set(
 left.legend(frameon=False, fontsize=9, loc=(0.02, 0.3))
 events = optimum.history
 start = events[0].seconds
-right.plot([e.seconds - start for e in events], [e.gap for e in events], color=BLUE, lw=1)
+right.plot(
+    [e.seconds - start for e in events], [max(e.gap, 1e-16) for e in events], color=BLUE, lw=1
+)
 for scope, fill in ((Scope.LOCAL, "white"), (Scope.GLOBAL, GREEN)):
     some = [event for event in events if event.scope is scope]
     right.plot(
-        [event.seconds - start for event in some], [event.gap for event in some],
+        [event.seconds - start for event in some], [max(event.gap, 1e-16) for event in some],
         "o", color=BLUE, mfc=fill, ms=8, label=f"bound of scope {scope.name}",
     )  # fmt: skip
 right.set(

@@ -2,19 +2,19 @@
 
 Nothing here knows how a problem is solved. Symbols, in formulas and in code:
 
-=============  ===========================================  ===================  ==================
-symbol         meaning                                      shape                name
-=============  ===========================================  ===================  ==================
-X, y, s        inputs, targets, weights of sum 1            (n,d), (n,), (n,)    ``X, y, s``
-alpha          penalty that multiplies RTV                  scalar               ``alpha``
-a, w, b        amplitudes, unit normals, biases             (K,), (K,d), (K,)    ``amplitudes, ...``
-c, c0          skip connection                              (d,), scalar         ``coef, intercept``
-RTV(f)         sum_k abs(a_k), equal neurons merged         scalar               ``network.rtv``
-q, p = q/s     dual point, pseudo-residual                  (n,)                 ``q, p``
-eta            dual certificate sum_i q_i relu(w.x_i - b)   function of (w, b)   ``eta``
-U              upper bound of sup abs(eta)                  scalar               ``sup_bound``
-t, D, F, gap   dual scale, dual and primal value, F - D     scalars              ``scale, dual, ...``
-=============  ===========================================  ===================  ==================
+============  ==========================================  ==================  ===================
+symbol        meaning                                     shape               name
+============  ==========================================  ==================  ===================
+X, y, s       inputs, targets, weights of sum 1           (n,d), (n,), (n,)   ``X, y, s``
+alpha         penalty that multiplies RTV                 scalar              ``alpha``
+a, w, b       amplitudes, unit normals, biases            (K,), (K,d), (K,)   ``amplitudes``, ...
+c, c0         skip connection                             (d,), scalar        ``coef, intercept``
+RTV(f)        sum_k abs(a_k), equal neurons merged        scalar              ``network.rtv``
+q, p = q/s    dual point, pseudo-residual                 (n,)                ``q, p``
+eta           dual certificate sum_i q_i relu(w.x_i - b)  function of (w, b)  ``eta``
+U             upper bound of sup abs(eta)                 scalar              ``sup_bound``
+t, D, F, gap  dual scale, dual and primal value, F - D    scalars             ``scale``, ...
+============  ==========================================  ==================  ===================
 """
 
 from . import losses

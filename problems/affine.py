@@ -36,7 +36,7 @@ class AffineBasis:
 
     @property
     def rank(self) -> int:
-        """r = rank [1 X] - 1."""
+        """Rank of [1 X], less 1."""
         return int(self.maps.shape[1])
 
     @classmethod

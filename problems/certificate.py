@@ -40,7 +40,7 @@ class Certificate:
     gap : float
         primal - dual, rounding error included, never negative.
     relative_gap : float
-        gap / max(|primal|, resolution).
+        max(gap - resolution, 0) / |primal|.
     sup_bound : float
         U >= sup |eta(w, b)| (not divided by alpha), valid within `scope`.
     sup_attained : float
@@ -54,7 +54,7 @@ class Certificate:
     n_neurons, sparsity_bound : int
         Number of neurons, and the number that some optimum never exceeds, n - rank [1 X].
     resolution : float
-        Objective value that rounding of the targets alone can produce; smaller gaps mean zero.
+        Objective value that rounding in float64 alone can produce; a smaller gap means zero.
     """
 
     primal: float

@@ -13,7 +13,7 @@ LARGEST = 1e140
 """Largest magnitude accepted: squares and their sums must stay finite in float64."""
 
 
-def as_float_array(name: str, value: Any, *, ndim: int) -> Array:
+def as_float_array(name: str, value: Any, *, ndim: int, largest: float = LARGEST) -> Array:
     """Return a read-only float64 copy of `value`.
 
     Raises
@@ -21,11 +21,14 @@ def as_float_array(name: str, value: Any, *, ndim: int) -> Array:
     TypeError
         If `value` is sparse, complex or not numeric.
     ValueError
-        If it has not `ndim` dimensions, or holds NaN, infinities or magnitudes above `LARGEST`.
+        If it has not `ndim` dimensions, or holds NaN, infinities or magnitudes above `largest`.
     """
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} is a sparse matrix; pass a dense array ({name}.toarray()).")
-    raw = np.asarray(value)
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers ({error}).") from None
     if np.iscomplexobj(raw):
         raise TypeError(f"{name} has complex data; complex data is not supported, pass reals.")
     try:
@@ -44,12 +47,12 @@ def as_float_array(name: str, value: Any, *, ndim: int) -> Array:
             f"{'reshape it with .reshape(-1, 1)' if ndim == 2 else 'flatten it with .ravel()'} "
             "if that is what it means."
         )
-    _refuse_non_finite(name, array)
+    _refuse_non_finite(name, array, largest)
     array.flags.writeable = False
     return array
 
 
-def _refuse_non_finite(name: str, array: Array) -> None:
+def _refuse_non_finite(name: str, array: Array, largest: float) -> None:
     bad = ~np.isfinite(array)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -60,10 +63,10 @@ def _refuse_non_finite(name: str, array: Array) -> None:
             if array.ndim
             else f"{name} is {kind}, not a finite number."
         )
-    if array.size and float(np.abs(array).max()) > LARGEST:
+    if array.size and float(np.abs(array).max()) > largest:
         raise ValueError(
-            f"{name} has magnitudes up to {float(np.abs(array).max()):.3g}, whose squares overflow; "
-            f"rescale it below {LARGEST:g}."
+            f"{name} has magnitudes up to {float(np.abs(array).max()):.3g}, whose squares "
+            f"overflow; rescale it below {largest:g}."
         )
 
 

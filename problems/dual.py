@@ -54,8 +54,8 @@ def duality_gap(
 ) -> DualGap:
     """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
 
-    gap(t) = sum_k (alpha |a_k| - t a_k eta_k) + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i]
-             - t q.(A c) + rounding
+    gap(t) = sum_k (alpha |a_k| - t a_k eta_k)
+             + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i] - t q.(A c) + rounding
 
     where q.(A c) vanishes up to rounding and `rounding` bounds the error of the sums.
 

@@ -47,8 +47,8 @@ class Loss(Protocol):
         """Return the t in [-limit, limit] with t q in the domain that maximises D(t q)."""
         ...
 
-    def resolution(self, y: Array, s: Array) -> float:
-        """Return the objective value that rounding the targets can produce by itself."""
+    def resolution(self, s: Array, error: Array) -> float:
+        """Return the objective value that errors of this size in the fit produce by themselves."""
         ...
 
 
@@ -90,13 +90,9 @@ class SquaredLoss:
         best = float(unit @ y) / (top * float(np.sum(unit * unit / s)))
         return float(np.clip(best, -limit, limit))
 
-    def resolution(self, y: Array, s: Array) -> float:
-        """Return 1/2 (64 u max_i |y_i|)^2, u the unit roundoff of float64.
-
-        The largest target counts for all: a small one may be fitted by large terms that cancel.
-        """
-        unit = 32.0 * np.finfo(np.float64).eps
-        return 0.5 * (unit * float(np.abs(y).max(initial=0.0))) ** 2
+    def resolution(self, s: Array, error: Array) -> float:
+        """Return 1/2 sum_i s_i error_i^2."""
+        return 0.5 * float(s @ (error * error))
 
     def __repr__(self) -> str:
         return "SquaredLoss()"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .checks import Array
+
+Mask = NDArray[np.bool_]
 
 _SAME = 1e-12
 """Two hyperplanes are one if their normals and biases agree to this relative accuracy."""
@@ -37,14 +40,15 @@ def merge_equal_and_antipodal(
     return total[keep], weights[first], biases[first], coef, intercept
 
 
-def _points_backwards(weights: Array) -> Array:
-    """True where the first entry that is not rounding noise is negative."""
+def _points_backwards(weights: Array) -> Mask:
+    """Return True where the first entry that is not rounding noise is negative."""
     significant = np.abs(weights) > _SAME
     first = np.argmax(significant, axis=1)
-    return weights[np.arange(len(weights)), first] < 0.0
+    backwards: Mask = weights[np.arange(len(weights)), first] < 0.0
+    return backwards
 
 
-def _same_hyperplane(weights: Array, biases: Array) -> Array:
+def _same_hyperplane(weights: Array, biases: Array) -> NDArray[np.intp]:
     """Return a group number per neuron; equal numbers mean equal hyperplanes up to rounding."""
     rows = np.column_stack([weights, biases / max(1.0, float(np.abs(biases).max()))])
     # Sorted along a generic direction, equal rows are neighbours whatever their rounding.

@@ -56,12 +56,13 @@ class RidgeSpline:
     intercept: float = 0.0
 
     def __post_init__(self) -> None:
-        coef = as_float_array("coef", self.coef, ndim=1)
-        amplitudes = as_float_array("amplitudes", self.amplitudes, ndim=1)
+        # Units of targets over units of inputs may be larger than data are allowed to be.
+        coef = as_float_array("coef", self.coef, ndim=1, largest=np.inf)
+        amplitudes = as_float_array("amplitudes", self.amplitudes, ndim=1, largest=np.inf)
         weights = np.zeros((0, coef.size)) if np.size(self.weights) == 0 else self.weights
         weights = as_float_array("weights", weights, ndim=2)
-        biases = as_float_array("biases", self.biases, ndim=1)
-        intercept = float(as_float_array("intercept", self.intercept, ndim=0))
+        biases = as_float_array("biases", self.biases, ndim=1, largest=np.inf)
+        intercept = float(as_float_array("intercept", self.intercept, ndim=0, largest=np.inf))
         if weights.shape[1] != coef.size:
             raise ValueError(
                 f"weights has {weights.shape[1]} columns but coef has {coef.size} entries; both "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -106,7 +105,7 @@ class RadonTVProblem:
 
     @property
     def sparsity_bound(self) -> int:
-        """n - rank [1 X] over distinct rows: some optimum has no more neurons."""
+        """Number n - rank [1 X] over distinct rows: some optimum has no more neurons."""
         return self.reduction.n_distinct - self.reduction.rank - 1
 
     def with_alpha(self, alpha: float) -> RadonTVProblem:
@@ -166,6 +165,19 @@ class RadonTVProblem:
         projected[live] = project_out_affine(self.affine, np.asarray(q)[live], self.s[live])
         return projected
 
+    def resolution(self, network: RidgeSpline) -> float:
+        """Return the objective that rounding alone produces when the network is evaluated.
+
+        The error of f(x_i) and y_i in float64 is about (d + 4) eps times the sum of the absolute
+        values of the terms of y_i - f(x_i).
+        """
+        X = np.abs(self.X[self._live])
+        terms = np.abs(self.y[self._live]) + X @ np.abs(network.coef) + abs(network.intercept)
+        hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
+        terms += hidden @ np.abs(network.amplitudes)
+        error = (self.n_features + 4) * np.finfo(np.float64).eps * terms
+        return self.loss.resolution(self.s[self._live], error)
+
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
         """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
         return eta(self.X, q, weights, biases)
@@ -217,13 +229,13 @@ class RadonTVProblem:
             self.loss, y, s, z, q[live], affine, merged.amplitudes, values, self.alpha, bound
         )
         primal = self.objective(network)
+        resolution = self.resolution(fitted)
         gap = proved.gap + max(primal - self.objective(fitted), 0.0)
-        resolution = self.loss.resolution(y, s)
         return Certificate(
             primal=primal,
             dual=primal - gap,
             gap=gap,
-            relative_gap=gap / max(abs(primal), resolution, np.finfo(np.float64).tiny),
+            relative_gap=max(gap - resolution, 0.0) / max(abs(primal), np.finfo(float).tiny),
             sup_bound=bound,
             sup_attained=attained,
             scope=scope,

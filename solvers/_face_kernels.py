@@ -16,7 +16,8 @@ SWEEPS = 200
 
 ABOVE, HELD, WALL, CROSSED = 1, 2, 3, 4
 """Roles of a point for a neuron: active, on the hyperplane and kept there, reached by the step,
-crossed by the step; 0 is inactive. Reached and crossed points keep in bit 8 that they were active."""
+crossed by the step; 0 is inactive. Reached and crossed points keep in bit 8 that they were
+active."""
 WAS_ACTIVE = 8
 
 

@@ -202,7 +202,7 @@ def orthogonalise(v: Array, basis: Array, size: int) -> float:
     total = 0.0
     for k in range(d):
         total += v[k] * v[k]
-    return np.sqrt(total)
+    return float(np.sqrt(total))
 
 
 @njit(**OPTIONS)
@@ -289,7 +289,7 @@ def survey(
 def collect_held(
     XT: Array, anchor: int, held: Ints, basis: Array, on_plane: Ints, count: int, start: int
 ) -> int:
-    """Hold an independent set of the points on the plane, tried from `start` on; return its size."""
+    """Hold independent points of the plane, tried from `start` on; return how many."""
     size = 0
     for m in range(count):
         size = hold(XT, anchor, on_plane[(m + start) % count], held, basis, size)
@@ -346,7 +346,7 @@ def face_direction(g: Array, sign: float, w: Array, basis: Array, size: int, e: 
     norm = np.sqrt(norm)
     for k in range(d):
         e[k] /= norm
-    return norm / np.sqrt(full)
+    return float(norm / np.sqrt(full))
 
 
 @njit(**OPTIONS)

@@ -319,6 +319,7 @@ def branch_and_bound(
         over = time_limit is not None and now - start > time_limit
         return late or over or (should_stop is not None and should_stop())
 
+    interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
         try:
             for ratio in LADDER:
@@ -328,7 +329,7 @@ def branch_and_bound(
                     break
                 search.follow_leads()
         except KeyboardInterrupt:
-            pass  # The first one ends the search; leaving the block waits for the workers.
+            interrupted = True  # Leaving the block waits for the workers.
         finally:
             search.stop.set()
     if search.n_active:
@@ -346,4 +347,4 @@ def branch_and_bound(
         seconds=time.perf_counter() - start,
     )
     level = max(threshold, result.attained) * (1 + 2 * RAISE) + 2 * margin
-    return replace(result, complete=bound <= level)
+    return replace(result, complete=bound <= level, interrupted=interrupted)

@@ -83,6 +83,7 @@ class ColumnGeneration:
         if warm_start is not None:
             self.neurons = self._lower(warm_start)
         self.value, self.q = self.core.state(self.neurons)
+        self.resolution = problem.resolution(problem.affine_fit())
         self.bound = _Bound()
         self.starts = STARTS
         self.round = 0
@@ -99,13 +100,8 @@ class ColumnGeneration:
 
     def _relative(self, bound: float) -> float:
         unit = self.problem.reduction.y_scale**2
-        size = max(abs(self._original(self.value)), self._resolution)
-        return unit * max(self.value - bound, 0.0) / size
-
-    @property
-    def _resolution(self) -> float:
-        problem = self.problem
-        return max(problem.loss.resolution(problem.y, problem.s), np.finfo(float).tiny)
+        gap = unit * (self.value - bound) - self.resolution
+        return max(gap, 0.0) / max(abs(self._original(self.value)), np.finfo(float).tiny)
 
     def _lower(self, network: RidgeSpline) -> Neurons:
         if network.n_features != self.problem.n_features:
@@ -220,7 +216,7 @@ class ColumnGeneration:
         """Prove the bound of the best dual point; return violated planes, None if it holds."""
         core, slack = self.core, (1.0 - LOCAL_SHARE) * self.tol
         unit = self.problem.reduction.y_scale**2
-        slack *= max(abs(self._original(self.value)), self._resolution) / unit
+        slack *= abs(self._original(self.value)) / unit
         threshold = proof_threshold(core, self.value, float(self.neurons.amplitude.sum()), slack)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
         found = bound_sup(
@@ -244,9 +240,11 @@ class ColumnGeneration:
             ]
         )
         values = np.abs(core.eta(self.bound.q, planes))
+        if found.interrupted:
+            raise _Stop(Status.INTERRUPTED)
         if self.time_limit is not None and self.seconds() >= self.time_limit:
             raise _Stop(Status.TIME_LIMIT)
-        if values.max() <= core.alpha * (1.0 + 1e-12) and found.complete:
+        if values.max() <= core.alpha * (1.0 + 1e-12):
             raise _Stop(Status.STALLED)
         self.bound = _Bound()
         return Candidates(values, np.sign(core.eta(self.q, planes)), planes)

@@ -32,7 +32,6 @@ from ._face_kernels import (
     CROSSED,
     WALL,
     WAS_ACTIVE,
-    Ints,
     Roles,
     expand,
     faces,
@@ -41,6 +40,7 @@ from ._face_kernels import (
     norm_terms,
     snap,
 )
+from ._search_kernels import Ints
 from .amplitudes import refit_amplitudes
 from .core import Core, Neurons
 

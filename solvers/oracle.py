@@ -39,6 +39,8 @@ class SupBound:
         Number of boxes (branch and bound) or candidates (sweeps) visited.
     seconds : float
         Wall-clock time.
+    interrupted : bool
+        Whether Ctrl-C ended the search.
     """
 
     attained: float
@@ -50,6 +52,7 @@ class SupBound:
     complete: bool
     n_boxes: int
     seconds: float
+    interrupted: bool = False
 
 
 def null_space_defect(X: Array, q: Array) -> float:

@@ -17,10 +17,10 @@ def count_threads(n_jobs: int | None) -> int:
 
     Results never depend on it.
     """
-    available = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    available: int = numba.get_num_threads()
     if n_jobs is None:
         return available
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+    if n_jobs == 0 or n_jobs != int(n_jobs):
         raise ValueError(f"n_jobs must be None or an integer other than 0, got {n_jobs!r}.")
     return max(1, available + 1 + n_jobs) if n_jobs < 0 else n_jobs
 

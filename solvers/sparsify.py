@@ -27,28 +27,35 @@ def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
     """Return neurons of independent columns with the same fitted values; see `sparsify`."""
     neurons = merge_cells(core, neurons.take(neurons.amplitude > 0))
     while len(neurons) > 0:
-        columns = core.without_affine(core.features(neurons.planes) * neurons.sign)
-        columns *= np.sqrt(core.s)[:, None]
+        root = np.sqrt(core.s)[:, None]
+        raw = core.features(neurons.planes) * neurons.sign
+        columns = core.without_affine(raw) * root
         length = np.linalg.norm(columns, axis=0)
-        useless = length <= 1e-12 * float(length.max())
+        # Affine on the data: what is left of such a column is rounding.
+        useless = length <= 1e-13 * np.linalg.norm(raw * root, axis=0)
         if useless.any():
             neurons = neurons.take(~useless)
             continue
-        null = _null_space(columns / length) / length[:, None]
+        # Columns live in the complement of the affine functions, whatever rounding says.
+        dimension = core.n - core.basis.rank - 1
+        null = _null_space(columns / length, dimension) / length[:, None]
         if null.shape[1] == 0:
             break
         neurons = _remove(neurons, null)
     return neurons
 
 
-def _null_space(columns: Array) -> Array:
-    """Return a basis of {h : columns h = 0} to rounding, shape (K, nullity)."""
+def _null_space(columns: Array, dimension: int) -> Array:
+    """Return a basis of {h : columns h = 0} to rounding, shape (K, nullity).
+
+    The columns are known to span at most `dimension` dimensions.
+    """
     K = columns.shape[1]
     sigma, vt = np.linalg.svd(columns, full_matrices=True)[1:]
     full = np.zeros(K)
     full[: len(sigma)] = sigma
     tol = max(columns.shape) * np.finfo(np.float64).eps * float(full.max(initial=0.0))
-    null: Array = vt[full <= tol].T
+    null: Array = vt[(full <= tol) | (np.arange(K) >= dimension)].T
     return null
 
 

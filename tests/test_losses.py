@@ -69,10 +69,13 @@ def test_dual_scale_maximises_the_dual_on_the_interval(loss: losses.Loss, limit:
             assert dual(t) >= max(others) - ROUNDING
 
 
-def test_resolution_is_what_rounding_the_targets_can_do(loss: losses.Loss) -> None:
+def test_resolution_is_what_errors_of_the_fit_can_do(loss: losses.Loss) -> None:
     y, s = np.array([1e8, 3.0, -1e8]), np.full(3, 1 / 3)
     rounded = np.nextafter(y, np.inf)
-    assert float(s @ loss.value(y, rounded)) <= loss.resolution(y, s) <= 1e-12
+    resolution = loss.resolution(s, np.spacing(np.abs(y)))
+    assert float(s @ loss.value(y, rounded)) <= resolution * (1 + ROUNDING)
+    assert resolution <= 1e-12
+    assert loss.resolution(s, np.zeros(3)) == 0.0
 
 
 def test_losses_are_found_by_name_equal_by_type_and_hashable(loss: losses.Loss) -> None:

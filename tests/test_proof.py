@@ -70,9 +70,7 @@ def test_bounds_exceed_everything_a_search_finds(problem: RadonTVProblem) -> Non
         RidgeSpline.affine(np.zeros(problem.n_features)),
         random_network(problem.n_features, 5, 0),
         optimum,
-        RidgeSpline(
-            0.9 * optimum.amplitudes, optimum.weights, optimum.biases, optimum.coef, 0.0
-        ),
+        RidgeSpline(0.9 * optimum.amplitudes, optimum.weights, optimum.biases, optimum.coef, 0.0),
     ]
     for network in networks:
         proof = prove(problem, network, tol=1e-3, time_limit=20.0)

@@ -436,7 +436,7 @@ def test_ctrl_c_during_a_proof_in_another_process() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=30,
         check=False,
     )
     assert process.stdout.split() == ["INTERRUPTED", "True", "True"], process.stderr
@@ -531,7 +531,5 @@ def test_a_trained_network_is_never_below_the_bound() -> None:
             np.concatenate([residual, np.zeros(200)]),
             rcond=None,
         )[0]
-        trained = problem.refit_affine(
-            RidgeSpline(a, network.weights, network.biases, np.zeros(3))
-        )
+        trained = problem.refit_affine(RidgeSpline(a, network.weights, network.biases, np.zeros(3)))
         assert problem.objective(trained) >= bound
