@@ -40,7 +40,7 @@ class Certificate:
     gap : float
         primal - dual, rounding error included, never negative.
     relative_gap : float
-        max(gap - resolution, 0) / |primal|.
+        gap / |primal|; 0 if the gap is at most `resolution`.
     sup_bound : float
         U >= sup |eta(w, b)| (not divided by alpha), valid within `scope`.
     sup_attained : float

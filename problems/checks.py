@@ -11,6 +11,8 @@ Array = NDArray[np.float64]
 
 LARGEST = 1e140
 """Largest magnitude accepted: squares and their sums must stay finite in float64."""
+SMALLEST = 1e-140
+"""Largest magnitude that data must have unless they are zero: squares must not vanish."""
 
 
 def as_float_array(name: str, value: Any, *, ndim: int, largest: float = LARGEST) -> Array:
@@ -67,6 +69,16 @@ def _refuse_non_finite(name: str, array: Array, largest: float) -> None:
         raise ValueError(
             f"{name} has magnitudes up to {float(np.abs(array).max()):.3g}, whose squares "
             f"overflow; rescale it below {largest:g}."
+        )
+
+
+def refuse_vanishing(name: str, array: Array) -> None:
+    """Raise a ValueError if the largest magnitude is in (0, `SMALLEST`)."""
+    top = float(np.abs(array).max(initial=0.0))
+    if 0.0 < top < SMALLEST:
+        raise ValueError(
+            f"{name} has magnitudes of at most {top:.3g}, whose squares vanish in float64; "
+            f"rescale it above {SMALLEST:g}."
         )
 
 

@@ -64,4 +64,6 @@ def _same_hyperplane(weights: Array, biases: Array) -> NDArray[np.intp]:
         starts[np.flatnonzero(far)[np.unique(label[far], return_index=True)[1]]] = True
     group = np.empty(len(rows), dtype=np.intp)
     group[order] = label
-    return group
+    # Numbered by first appearance: merging keeps the order of the neurons.
+    first = np.unique(group, return_index=True)[1]
+    return np.argsort(np.argsort(first))[group]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .affine import AffineBasis, project_out_affine
 from .certificate import Certificate, Scope
-from .checks import Array, as_float_array, as_positive, as_weights
+from .checks import Array, as_float_array, as_positive, as_weights, refuse_vanishing
 from .dual import duality_gap, eta
 from .losses import Loss, get_loss
 from .network import RidgeSpline
@@ -62,6 +62,8 @@ class RadonTVProblem:
     def __post_init__(self) -> None:
         X = as_float_array("X", self.X, ndim=2)
         y = as_float_array("y", self.y, ndim=1)
+        refuse_vanishing("X", X)
+        refuse_vanishing("y", y)
         if len(X) == 0:
             raise ValueError("X has 0 samples; at least one is needed.")
         if X.shape[1] == 0:
@@ -235,7 +237,7 @@ class RadonTVProblem:
             primal=primal,
             dual=primal - gap,
             gap=gap,
-            relative_gap=max(gap - resolution, 0.0) / max(abs(primal), np.finfo(float).tiny),
+            relative_gap=gap / abs(primal) if gap > resolution else 0.0,
             sup_bound=bound,
             sup_attained=attained,
             scope=scope,

@@ -45,7 +45,7 @@ SNAP = 1e-6
 
 
 class _Cells(NamedTuple):
-    """Signs sigma (K,), sides 2 D - I in {-1, 1} (K, n), and margins that rank the points (K, n)."""
+    """Signs sigma (K,), sides 2 D - I in {-1, 1} and margins that rank the points, both (K, n)."""
 
     sign: Array
     side: Array

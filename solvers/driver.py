@@ -29,9 +29,11 @@ MOST_COLUMNS = 300
 SLIDE_SIZE = 400
 """With fewer variables the master always moves the neurons; with more only near the optimum, since
 far from it columns are cheaper than positions."""
-SLIDE_GAP = 0.05
+SLIDE_GAP = 0.1
 LOCAL_SHARE = 0.3
 """Share of the tolerance for the search; the rest pays for the bound that a proof can reach."""
+LARGE = 4000
+"""Samples from which on linear algebra uses the threads too."""
 PROOF_TIME = 0.5
 """Share of the time limit after which an unfinished search gives way to the proof."""
 
@@ -100,8 +102,8 @@ class ColumnGeneration:
 
     def _relative(self, bound: float) -> float:
         unit = self.problem.reduction.y_scale**2
-        gap = unit * (self.value - bound) - self.resolution
-        return max(gap, 0.0) / max(abs(self._original(self.value)), np.finfo(float).tiny)
+        gap = unit * (self.value - bound)
+        return gap / abs(self._original(self.value)) if gap > self.resolution else 0.0
 
     def _lower(self, network: RidgeSpline) -> Neurons:
         if network.n_features != self.problem.n_features:
@@ -169,6 +171,7 @@ class ColumnGeneration:
             share = 1.0 if self.scope is Scope.LOCAL or self.core.d <= 2 else PROOF_TIME
             if self.seconds() >= share * self.time_limit:
                 if share < 1.0:
+                    self._price(self.q, self.starts)
                     self._prove()
                 raise _Stop(Status.TIME_LIMIT)
 
@@ -214,10 +217,9 @@ class ColumnGeneration:
 
     def _prove(self) -> Candidates | None:
         """Prove the bound of the best dual point; return violated planes, None if it holds."""
-        core, slack = self.core, (1.0 - LOCAL_SHARE) * self.tol
-        unit = self.problem.reduction.y_scale**2
-        slack *= abs(self._original(self.value)) / unit
-        threshold = proof_threshold(core, self.value, float(self.neurons.amplitude.sum()), slack)
+        core, unit = self.core, self.problem.reduction.y_scale**2
+        slack = 0.95 * self.tol * abs(self._original(self.value)) / unit
+        threshold = proof_threshold(core, self.bound.q, self.value, slack)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
         found = bound_sup(
             core,
@@ -273,8 +275,11 @@ class ColumnGeneration:
         dense = self._network(self.neurons)
         if problem.objective(dense) < problem.objective(network) * (1 - 1e-12):
             network = dense
-        if len(self.bound.q) == 0:
-            self._price(self.q, STARTS)
+        if len(self.bound.q) == 0 or (
+            self.bound.scope is Scope.LOCAL and status is not Status.SOLVED and self.gap > self.tol
+        ):
+            # Stopped early: the last network's own dual point may be better.
+            self._price(self.q, self.starts)
         rest = problem.y - (problem.X @ reduction.coef + reduction.intercept)
         q = reduction.raise_dual(self.bound.q, rest, problem.s)
         if self.scope is Scope.GLOBAL and self.bound.scope is Scope.GLOBAL:
@@ -359,7 +364,8 @@ def solve(
     if callback is not None:
         callbacks = (callback,) if callable(callback) else tuple(callback)
     # Small matrices: threads of the linear algebra would mostly wait for one another.
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    threads = 1 if problem.n_samples < LARGE else count_threads(n_jobs)
+    with ThreadpoolController().limit(limits=threads, user_api="blas"):
         return ColumnGeneration(
             problem,
             tol=as_positive("tol", tol),

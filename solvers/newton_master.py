@@ -46,6 +46,8 @@ from .core import Core, Neurons
 
 INNER = 12
 """Most repetitions of step 3."""
+MOST_VARIABLES = 1500
+"""Size of the linear system above which most neurons only change their amplitude in a step."""
 
 
 @dataclass
@@ -120,6 +122,7 @@ class NewtonMaster:
             slopes,
             residual,
         )
+        _settle(neurons, residual, basis, sizes)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         columns = np.empty((offsets[-1], core.n))
         model_columns(core.X, neurons.sign, role, basis, sizes, offsets, columns)
@@ -191,6 +194,22 @@ class NewtonMaster:
                 return trial, new_value, q
             t *= 0.5
         return None
+
+
+def _settle(neurons: Neurons, residual: Array, basis: Array, sizes: Ints) -> None:
+    """Let the neurons with least to gain keep their direction if the system would be too large.
+
+    The gain of moving a neuron is about its least-norm slope times its amplitude.
+    """
+    if sizes.sum() <= MOST_VARIABLES:
+        return
+    order = np.argsort(-residual * neurons.amplitude, kind="stable")
+    room = max(MOST_VARIABLES - len(neurons), MOST_VARIABLES // 3)
+    settled = order[np.cumsum(sizes[order] - 1) > room]
+    planes = neurons.planes[settled]
+    basis[settled] = 0.0
+    basis[settled, :, 0] = planes / np.linalg.norm(planes, axis=1, keepdims=True)
+    sizes[settled] = 1
 
 
 class _Walls:

@@ -61,14 +61,23 @@ def bound_sup(
     )
 
 
-def proof_threshold(core: Core, primal: float, rtv: float, slack: float) -> float:
-    """Return alpha (1 + eps) such that sup |eta| below it costs `slack` of gap.
+def proof_threshold(core: Core, q: Array, value: float, slack: float) -> float:
+    """Return the largest U >= alpha for which a proof of sup |eta_q| <= U leaves a gap <= slack.
 
-    For an optimal dual point a bound alpha (1 + eps) gives the gap eps alpha RTV + O(eps^2);
-    without neurons D falls by at most eps times twice the objective.
+    The gap value - max_t {D(t q) : |t| U <= alpha} rises with U; it is bisected to a relative
+    1e-3 of U / alpha - 1. If even U = alpha leaves more, alpha is returned.
     """
-    cost = max(core.alpha * rtv, 1e-3 * primal, 1e-300)
-    return core.alpha * (1.0 + min(slack / cost, 10.0))
+
+    def excess(eps: float) -> float:
+        return value - core.dual_value(q, core.alpha * (1.0 + eps)) - slack
+
+    low, high = 0.0, 1e-15
+    while excess(high) <= 0.0 and high < 1e3:
+        low, high = high, 4.0 * high
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if excess(middle) <= 0.0 else (low, middle)
+    return core.alpha * (1.0 + low)
 
 
 def prove(
@@ -112,9 +121,8 @@ def prove(
     if core.d > 2:
         search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
         attained = search.search(lowered, neurons, SEARCH_STARTS).sup
-    slack = 0.5 * tol * primal
     threshold = max(
-        proof_threshold(core, primal, float(neurons.amplitude.sum()), slack),
+        proof_threshold(core, lowered, primal, 0.9 * tol * primal),
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import warnings
 from fractions import Fraction
+from importlib import import_module
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -96,14 +98,15 @@ def all_patterns(X: Array) -> Array:
 
 def _solve_program(X: Array, y: Array, s: Array, alpha: float, sides: Array) -> RidgeSpline:
     try:
-        import cvxpy as cp
+        cp: Any = import_module("cvxpy")
     except ImportError as error:
         raise ImportError(
             "solve_all_patterns needs cvxpy; install it with pip install 'radontv[reference]'."
         ) from error
     n, d = X.shape
     M = len(sides)
-    coef, intercept = cp.Variable(d) if d else None, cp.Variable()
+    # A program may not have variables of size 0; an unused one costs nothing.
+    coef, intercept = cp.Variable(max(d, 1)), cp.Variable()
     fitted = intercept * np.ones(n) + (X @ coef if d else 0.0)
     penalty, constraints, vectors = 0.0, [], []
     for sign in (1.0, -1.0) if M else ():
@@ -137,7 +140,7 @@ def _solve_program(X: Array, y: Array, s: Array, alpha: float, sides: Array) -> 
         signs[live] * length,
         weights,
         offsets[live] / length,
-        coef.value if d else np.zeros(0),
+        coef.value[:d] if d else np.zeros(0),
         float(intercept.value),
     )
 
