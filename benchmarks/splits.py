@@ -69,7 +69,8 @@ def main() -> None:
             errors.append(error)
             seconds = time.perf_counter() - start
             print(
-                f"{name} split {k}: {error:.4f}  {ratio:g} alpha_max  gap {gap:.0e}  {seconds:.0f} s"
+                f"{name} split {k}: {error:.4f}  {ratio:g} alpha_max  gap {gap:.0e}  "
+                f"{seconds:.0f} s"
             )
         spread = np.std(errors, ddof=1) / np.sqrt(len(errors)) if len(errors) > 1 else 0.0
         print(

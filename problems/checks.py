@@ -93,6 +93,15 @@ def as_positive(name: str, value: Any) -> float:
     return number
 
 
+def as_count(name: str, value: Any, *, least: int) -> int:
+    """Return `value` as an integer >= `least`, or raise an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
+    return int(value)
+
+
 def as_weights(name: str, value: Any, n_samples: int) -> Array:
     """Return sample weights normalised to sum 1; `None` means 1/n each, zeros are allowed."""
     if value is None:
@@ -114,3 +123,12 @@ def as_weights(name: str, value: Any, n_samples: int) -> Array:
         weights /= weights.sum()
     weights.flags.writeable = False
     return weights
+
+
+def check_features(problem: Any, network: Any, name: str) -> None:
+    """Raise a ValueError if the network was made for another number of features."""
+    if network.n_features != problem.n_features:
+        raise ValueError(
+            f"{name} has {network.n_features} features, the problem {problem.n_features}; "
+            "they must agree."
+        )

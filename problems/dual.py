@@ -51,6 +51,7 @@ def duality_gap(
     eta_values: Array,
     alpha: float,
     sup_bound: float,
+    error: Array,
 ) -> DualGap:
     """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
 
@@ -71,6 +72,8 @@ def duality_gap(
         a_k and eta_q(w_k, b_k).
     alpha, sup_bound : float
         Penalty, and U above.
+    error : ndarray of shape (n,)
+        Bound of the floating-point error of z, and of what q.z sums up.
     """
     limit = alpha / sup_bound if sup_bound > 0 else np.inf
     t = loss.dual_scale(y, q, s, limit)
@@ -83,5 +86,7 @@ def duality_gap(
         + float(np.sum(np.abs(fit)))
     )
     rounding = (len(y) + len(amplitudes) + 8) * _UNIT_ROUNDOFF * size
+    slope = np.abs(s * loss.gradient(y, z)) + np.abs(t * q)
+    rounding += 2.0 * float(slope @ error)
     gap = float(atoms.sum()) + float(fit.sum()) - float(drift.sum())
     return DualGap(max(gap, 0.0) + rounding, t, rounding)

@@ -167,18 +167,23 @@ class RadonTVProblem:
         projected[live] = project_out_affine(self.affine, np.asarray(q)[live], self.s[live])
         return projected
 
-    def resolution(self, network: RidgeSpline) -> float:
-        """Return the objective that rounding alone produces when the network is evaluated.
+    def evaluation_error(self, network: RidgeSpline) -> Array:
+        """Return a bound of the rounding error of y_i - f(x_i) and of sums over rows, per row.
 
-        The error of f(x_i) and y_i in float64 is about (d + 4) eps times the sum of the absolute
-        values of the terms of y_i - f(x_i).
+        (n + d + K + 8) u times the sum of the absolute values of the terms of y_i - f(x_i), u the
+        unit roundoff of float64; zero-weight rows are left out.
         """
         X = np.abs(self.X[self._live])
         terms = np.abs(self.y[self._live]) + X @ np.abs(network.coef) + abs(network.intercept)
         hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
         terms += hidden @ np.abs(network.amplitudes)
-        error = (self.n_features + 4) * np.finfo(np.float64).eps * terms
-        return self.loss.resolution(self.s[self._live], error)
+        count = len(X) + self.n_features + network.n_neurons + 8
+        error: Array = count * 0.5 * np.finfo(np.float64).eps * terms
+        return error
+
+    def resolution(self, network: RidgeSpline) -> float:
+        """Return the objective that rounding alone produces when the network is evaluated."""
+        return self.loss.resolution(self.s[self._live], self.evaluation_error(network))
 
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
         """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
@@ -228,7 +233,17 @@ class RadonTVProblem:
         bound = max(float(sup_bound), attained)
         affine = self.X[live] @ fitted.coef + fitted.intercept
         proved = duality_gap(
-            self.loss, y, s, z, q[live], affine, merged.amplitudes, values, self.alpha, bound
+            self.loss,
+            y,
+            s,
+            z,
+            q[live],
+            affine,
+            merged.amplitudes,
+            values,
+            self.alpha,
+            bound,
+            self.evaluation_error(fitted),
         )
         primal = self.objective(network)
         resolution = self.resolution(fitted)

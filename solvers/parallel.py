@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def count_threads(n_jobs: int | None) -> int:
+def count_threads(n_jobs: Any) -> int:
     """Return the number of threads: None is all that numba may use, -1 all, -2 all but one, ...
 
     Results never depend on it.
@@ -20,9 +21,9 @@ def count_threads(n_jobs: int | None) -> int:
     available: int = numba.get_num_threads()
     if n_jobs is None:
         return available
-    if n_jobs == 0 or n_jobs != int(n_jobs):
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
         raise ValueError(f"n_jobs must be None or an integer other than 0, got {n_jobs!r}.")
-    return max(1, available + 1 + n_jobs) if n_jobs < 0 else n_jobs
+    return max(1, available + 1 + int(n_jobs)) if n_jobs < 0 else int(n_jobs)
 
 
 def in_threads(

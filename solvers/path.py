@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..problems import RadonTVProblem
-from ..problems.checks import Array
+from ..problems.checks import Array, as_count
 from .driver import solve
 from .solution import Solution
 
@@ -34,6 +34,7 @@ def path(
         As for `solve`, except `warm_start`.
     """
     if isinstance(alphas, int | np.integer):
+        as_count("alphas", alphas, least=1)
         grid: Array = problem.alpha_max() * np.logspace(0.0, np.log10(eps), int(alphas))
     else:
         grid = np.sort(np.array([float(a) for a in alphas]))[::-1]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
-from ..problems.checks import Array
+from ..problems.checks import Array, as_positive, check_features
 from .branch_and_bound import branch_and_bound
 from .core import Core, Neurons
 from .oracle import SupBound
@@ -110,6 +110,10 @@ def prove(
     Certificate
         With `scope` GLOBAL. If the network is not optimal, the gap says how far it is.
     """
+    tol = as_positive("tol", tol)
+    if time_limit is not None:
+        as_positive("time_limit", time_limit)
+    check_features(problem, network, "network")
     start = time.perf_counter()
     core, reduction = Core.of(problem), problem.reduction
     q = problem.dual_point(network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..problems import RadonTVProblem, RidgeSpline
-from ..problems.checks import Array
+from ..problems.checks import Array, check_features
 from .core import Core, Neurons
 from .merging import merge_cells
 
@@ -18,6 +18,7 @@ def sparsify(problem: RadonTVProblem, network: RidgeSpline) -> RidgeSpline:
     entry vanishes. Fitted values do not change and sum m does not grow (Parhi and Nowak, 2021, for
     the bound; the reduction is Caratheodory's).
     """
+    check_features(problem, network, "network")
     core = Core.of(problem)
     lowered = core.from_network(problem.reduction.lower_network(network))
     return problem.reduction.raise_network(core.to_network(reduce_neurons(core, lowered)))
