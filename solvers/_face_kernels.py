@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..problems.checks import Array
-from ._search_kernels import ON_PLANE, OPTIONS, Ints, orthogonalise, shell_sort
+from ._circle_kernels import ON_PLANE, OPTIONS, Ints, orthogonalise, shell_sort
 
 Roles = NDArray[np.int8]
 Mask = NDArray[np.bool_]

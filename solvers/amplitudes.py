@@ -13,7 +13,7 @@ from numba import njit
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..problems.checks import Array
-from ._search_kernels import OPTIONS
+from ._circle_kernels import OPTIONS
 from .core import Core, Neurons
 
 PIVOTS = 40

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ._branch_kernels import RAISE, explore, sweep_slopes
+from ._box_kernels import sweep_slopes
+from ._branch_kernels import RAISE, explore
 from .oracle import (
     MAX_WITNESSES,
     Array,

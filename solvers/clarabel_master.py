@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from ..problems.checks import Array
-from ._search_kernels import ON_PLANE
+from ._circle_kernels import ON_PLANE
 from .core import Core, Neurons
 from .merging import merge_cells
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._search_kernels import ON_PLANE
+from ._circle_kernels import ON_PLANE
 from .core import Core, Neurons
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ..problems.checks import Array
+from ._circle_kernels import Ints
 from ._face_kernels import (
     ABOVE,
     CROSSED,
@@ -40,7 +41,6 @@ from ._face_kernels import (
     norm_terms,
     snap,
 )
-from ._search_kernels import Ints
 from .amplitudes import refit_amplitudes
 from .core import Core, Neurons
 

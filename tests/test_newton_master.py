@@ -10,7 +10,7 @@ from helpers import AGREE, IDENTITY, ROUNDING, gaussian, tied
 from scipy.optimize import lsq_linear, nnls
 
 from radontv.solvers import _face_kernels as kernels
-from radontv.solvers._search_kernels import ON_PLANE
+from radontv.solvers._circle_kernels import ON_PLANE
 from radontv.solvers.amplitudes import (
     _active_set,
     _coordinate_descent,

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from radontv.solvers import _branch_kernels as kernels
+from radontv.solvers import _box_kernels as kernels
 from radontv.solvers import branch_and_bound as bnb
 from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.oracle import best_bias, distinct, evaluate, polish, rounding_margin

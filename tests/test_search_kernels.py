@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radontv.problems import RadonTVProblem
+from radontv.solvers import _circle_kernels as circles
 from radontv.solvers import _search_kernels as kernels
 from radontv.solvers.core import Core, Neurons
 from radontv.solvers.pricing import Pricing
@@ -18,7 +19,7 @@ from radontv.solvers.proof import bound_sup
 def sort(key: np.ndarray) -> np.ndarray:
     n = len(key)
     order = np.empty(n, dtype=np.int64)
-    kernels.sort_by_bucket(key, order, np.empty(n + 1, dtype=np.int64), np.empty(n))
+    circles.sort_by_bucket(key, order, np.empty(n + 1, dtype=np.int64), np.empty(n))
     return order
 
 
@@ -52,7 +53,7 @@ def test_sort_by_bucket_sorts_clusters() -> None:
 def run_circle(q: np.ndarray, p: np.ndarray, r: np.ndarray, floor: float = 0.0) -> tuple:
     n = len(q)
     scratch = (np.empty(n), np.empty(n, np.int64), np.empty(n + 1, np.int64), np.empty(n))
-    return kernels.circle(q, p, r, *scratch, floor)
+    return circles.circle(q, p, r, *scratch, floor)
 
 
 def circle_values(q: np.ndarray, p: np.ndarray, r: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -103,7 +104,7 @@ def test_best_bias_is_the_best_of_all_anchors() -> None:
         w = rng.standard_normal(d)
         scratch = (np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n + 1, np.int64))
         XT = np.ascontiguousarray(X.T)
-        value, anchor = kernels.best_bias(XT, q, w, *scratch, np.empty(n))
+        value, anchor = circles.best_bias(XT, q, w, *scratch, np.empty(n))
         t = X @ w
         values = np.abs([q @ np.maximum(t - b, 0.0) for b in t])
         assert value == pytest.approx(values.max(), rel=IDENTITY)
