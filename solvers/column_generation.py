@@ -16,13 +16,14 @@ from .events import Callback, Event, History
 from .master import Master, get_master
 from .merging import merge_cells
 from .parallel import count_threads
-from .pricing import Candidates, Pricing
+from .pricing import KNOWN_POINTS, Candidates, Pricing
 from .proof import bound_sup, certify_bound, proof_threshold
 from .solution import Solution, Status
 from .sparsify import reduce_neurons
 
-STARTS, THOROUGH_STARTS = 64, 512
-"""New starts of an ordinary round, and of the search that must confirm convergence."""
+STARTS, STARTS_PER_NEURON, THOROUGH_STARTS = 64, 1.5, 512
+"""New starts of an ordinary round (at least, and per neuron: larger networks need more new columns
+a round), and of the search that must confirm convergence."""
 MOST_COLUMNS = 300
 """New neurons per round."""
 SLIDE_SIZE = 400
@@ -134,7 +135,7 @@ class ColumnGeneration:
         local_tol = self.tol if self.scope is Scope.LOCAL else LOCAL_SHARE * self.tol
         idle = 0
         while True:
-            found = self._price(self.q, self.starts)
+            found = self._price(self.q, self._new_starts())
             self._emit()
             if self.gap <= local_tol:
                 found = self._price(self.bound.q, THOROUGH_STARTS, thorough=True)
@@ -165,9 +166,14 @@ class ColumnGeneration:
             share = 1.0 if self.scope is Scope.LOCAL or self.core.d <= 2 else PROOF_TIME
             if self.seconds() >= share * self.time_limit:
                 if share < 1.0:
-                    self._price(self.q, self.starts)
+                    self._price(self.q, self._new_starts())
                     self._prove()
                 raise _Stop(Status.TIME_LIMIT)
+
+    def _new_starts(self) -> int:
+        """Return the number of new starts: with the network's size, as far as the data allow."""
+        wanted = int(STARTS_PER_NEURON * len(self.neurons))
+        return max(self.starts, min(wanted, KNOWN_POINTS // self.core.n))
 
     def _price(self, q: Array, starts: int, *, thorough: bool = False) -> Candidates:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
@@ -273,7 +279,7 @@ class ColumnGeneration:
             self.bound.scope is Scope.LOCAL and status is not Status.SOLVED and self.gap > self.tol
         ):
             # Stopped early: the last network's own dual point may be better.
-            self._price(self.q, self.starts)
+            self._price(self.q, self._new_starts())
         rest = problem.y - (problem.X @ reduction.coef + reduction.intercept)
         q = reduction.raise_dual(self.bound.q, rest, problem.s)
         if self.scope is Scope.GLOBAL and self.bound.scope is Scope.GLOBAL:

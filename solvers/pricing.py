@@ -112,7 +112,7 @@ class Pricing:
         parts = [known]
         fresh = count
         if len(known):
-            fresh = count // 2
+            fresh = count // 4
             base = known[self.rng.integers(len(known), size=count - fresh)]
             spread = self.rng.choice(SPREADS, size=(count - fresh, 1)) / np.sqrt(d)
             parts.append(base + spread * self.rng.normal(size=base.shape))
