@@ -245,14 +245,14 @@ class RadonTVProblem:
             bound,
             self.evaluation_error(fitted),
         )
-        primal = self.objective(network)
+        primal, tiny = self.objective(network), np.finfo(float).tiny
         resolution = self.resolution(fitted)
         gap = proved.gap + max(primal - self.objective(fitted), 0.0)
         return Certificate(
             primal=primal,
             dual=primal - gap,
             gap=gap,
-            relative_gap=gap / abs(primal) if gap > resolution else 0.0,
+            relative_gap=gap / max(abs(primal), tiny) if gap > resolution else 0.0,
             sup_bound=bound,
             sup_attained=attained,
             scope=scope,

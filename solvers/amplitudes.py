@@ -41,8 +41,6 @@ def refit_amplitudes(core: Core, neurons: Neurons, accuracy: float = 0.0) -> Neu
 def nonnegative_quadratic(gram: Array, linear: Array, start: Array, accuracy: float = 0.0) -> Array:
     """Return the minimiser of 1/2 a^T gram a - linear^T a over a >= 0.
 
-    A ridge of 1e-12 of the diagonal decides ties between equal columns.
-
     Parameters
     ----------
     gram : ndarray of shape (size, size)
@@ -61,9 +59,8 @@ def nonnegative_quadratic(gram: Array, linear: Array, start: Array, accuracy: fl
             block = gram[np.ix_(live, live)]
             a[live] = nonnegative_quadratic(block, linear[live], start[live], accuracy)
         return a
-    size = len(linear)
     scale = 1.0 / np.sqrt(diagonal)
-    gram = gram * scale * scale[:, None] + 1e-12 * np.eye(size)
+    gram = gram * scale * scale[:, None]
     linear = linear * scale
     a, solved = _block_pivoting(gram, linear, start > 0)
     if not solved:
@@ -86,7 +83,7 @@ def _block_pivoting(gram: Array, linear: Array, free: np.ndarray) -> tuple[Array
     for _ in range(PIVOTS):
         a = np.zeros_like(linear)
         if free.any():
-            a[free] = cho_solve(_factor(gram[np.ix_(free, free)]), linear[free])
+            a[free] = _solve(gram[np.ix_(free, free)], linear[free])
         wrong = np.where(free, a < 0, linear - gram @ a > tol)
         count = int(wrong.sum())
         if count == 0:
@@ -129,14 +126,22 @@ def _coordinate_descent(gram: Array, linear: Array, a: Array, accuracy: float, s
             break
 
 
-def _factor(matrix: Array) -> tuple[Array, bool]:
-    """Return the Cholesky factor, with as much ridge as positive definiteness needs."""
-    ridge = 0.0
+def _solve(gram: Array, right: Array) -> Array:
+    """Return gram^-1 right, by a Cholesky factor with a ridge and one step of refinement.
+
+    The ridge, 1e-12 and more where needed, decides ties between nearly equal columns; refinement
+    removes its bias from what the data determine.
+    """
+    ridge = 1e-12
     while True:
         try:
-            return cho_factor(matrix + ridge * np.eye(len(matrix)))  # type: ignore[no-any-return]
+            factor = cho_factor(gram + ridge * np.eye(len(gram)), check_finite=False)
         except LinAlgError:
-            ridge = max(10.0 * ridge, 1e-14 * float(np.trace(matrix)) / len(matrix))
+            ridge *= 10.0
+            continue
+        found: Array = cho_solve(factor, right, check_finite=False)
+        found += cho_solve(factor, right - gram @ found, check_finite=False)
+        return found
 
 
 def _active_set(gram: Array, linear: Array, start: Array) -> Array:
@@ -169,7 +174,7 @@ def _solve_free(gram: Array, linear: Array, a: Array, free: np.ndarray) -> tuple
     free = free.copy()
     while free.any():
         target = np.zeros_like(a)
-        target[free] = cho_solve(_factor(gram[np.ix_(free, free)]), linear[free])
+        target[free] = _solve(gram[np.ix_(free, free)], linear[free])
         falling = free & (target <= 0)
         if not falling.any():
             return target, free

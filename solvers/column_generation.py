@@ -15,15 +15,18 @@ from .core import Core, Neurons
 from .events import Callback, Event, History
 from .master import Master, get_master
 from .merging import merge_cells
+from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import KNOWN_POINTS, Candidates, Pricing
 from .proof import bound_sup, certify_bound, proof_threshold
 from .solution import Solution, Status
 from .sparsify import reduce_neurons
 
-STARTS, STARTS_PER_NEURON, THOROUGH_STARTS = 64, 1.5, 512
-"""New starts of an ordinary round (at least, and per neuron: larger networks need more new columns
-a round), and of the search that must confirm convergence."""
+STARTS, STARTS_PER_NEURON = 32, 1.5
+"""New starts of an ordinary round: at least, and per neuron, since larger networks need more new
+columns a round."""
+THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 64, 512
+"""New starts per dimension, and at most, of the search that must confirm convergence."""
 MOST_COLUMNS = 300
 """New neurons per round."""
 SLIDE_SIZE = 400
@@ -85,6 +88,8 @@ class ColumnGeneration:
         self.value, self.q = self.core.state(self.neurons)
         self.resolution = problem.resolution(problem.affine_fit())
         self.bound = _Bound()
+        self.violation = np.inf
+        self.proof: SupBound | None = None
         self.starts = STARTS
         self.round = 0
 
@@ -101,7 +106,8 @@ class ColumnGeneration:
     def _relative(self, bound: float) -> float:
         unit = self.problem.reduction.y_scale**2
         gap = unit * (self.value - bound)
-        return gap / abs(self._original(self.value)) if gap > self.resolution else 0.0
+        size = max(abs(self._original(self.value)), np.finfo(float).tiny)
+        return gap / size if gap > self.resolution else 0.0
 
     def _lower(self, network: RidgeSpline) -> Neurons:
         neurons = self.core.from_network(self.problem.reduction.lower_network(network))
@@ -138,7 +144,8 @@ class ColumnGeneration:
             found = self._price(self.q, self._new_starts())
             self._emit()
             if self.gap <= local_tol:
-                found = self._price(self.bound.q, THOROUGH_STARTS, thorough=True)
+                thorough = min(THOROUGH_PER_DIMENSION * self.core.d, THOROUGH_STARTS)
+                found = self._price(self.bound.q, thorough, thorough=True)
                 if self.gap > local_tol:
                     # The ordinary search had missed a maximum: it must look harder from now on.
                     self.starts = min(2 * self.starts, THOROUGH_STARTS)
@@ -148,27 +155,29 @@ class ColumnGeneration:
                     columns = self._prove()
                     if columns is None:
                         return
-                    found = columns
+                    found, self.bound = columns, _Bound()
             before = self.value
             self._improve(found)
             idle = idle + 1 if self.value >= before * (1 - 1e-15) else 0
             if idle >= 5:
-                if self.scope is Scope.GLOBAL:
-                    self._prove()
-                raise _Stop(Status.STALLED)
+                self._stop(Status.STALLED)
             self._check_limits()
 
     def _check_limits(self) -> None:
         self.round += 1
         if self.round >= self.max_rounds:
-            raise _Stop(Status.MAX_ROUNDS)
+            self._stop(Status.MAX_ROUNDS)
         if self.time_limit is not None:
             share = 1.0 if self.scope is Scope.LOCAL or self.core.d <= 2 else PROOF_TIME
             if self.seconds() >= share * self.time_limit:
-                if share < 1.0:
-                    self._price(self.q, self._new_starts())
-                    self._prove()
-                raise _Stop(Status.TIME_LIMIT)
+                self._stop(Status.TIME_LIMIT)
+
+    def _stop(self, status: Status) -> None:
+        """End with `status`, after a proof if one was asked for: its bound is valid at any time."""
+        if self.scope is Scope.GLOBAL and (self.core.d <= 2 or self.time_limit is not None):
+            self._price(self.q, self._new_starts())
+            self._prove()
+        raise _Stop(status)
 
     def _new_starts(self) -> int:
         """Return the number of new starts: with the network's size, as far as the data allow."""
@@ -213,7 +222,7 @@ class ColumnGeneration:
         if value < self.value:
             self.neurons, self.value, self.q = neurons, value, q
         elif self.max_neurons is not None:
-            raise _Stop(Status.MAX_NEURONS)
+            self._stop(Status.MAX_NEURONS)
 
     def _prove(self) -> Candidates | None:
         """Prove the bound of the best dual point; return violated planes, None if it holds."""
@@ -230,10 +239,10 @@ class ColumnGeneration:
         )
         self.proof = found
         self.bound.scope = Scope.GLOBAL
-        self.proved_value = core.dual_value(self.bound.q, found.bound)
+        proved = core.dual_value(self.bound.q, found.bound)
         self.violation = found.attained / core.alpha - 1.0
-        self._emit(stage="proof", n_boxes=found.n_boxes, bound=self.proved_value)
-        if self._relative(self.proved_value) <= self.tol:
+        self._emit(stage="proof", n_boxes=found.n_boxes, bound=proved)
+        if self._relative(proved) <= self.tol:
             return None
         planes = np.column_stack(
             [
@@ -248,7 +257,6 @@ class ColumnGeneration:
             raise _Stop(Status.TIME_LIMIT)
         if values.max() <= core.alpha * (1.0 + 1e-12):
             raise _Stop(Status.STALLED)
-        self.bound = _Bound()
         return Candidates(values, np.sign(core.eta(self.q, planes)), planes)
 
     def _emit(self, stage: str = "search", n_boxes: int = 0, bound: float | None = None) -> None:
@@ -282,7 +290,7 @@ class ColumnGeneration:
             self._price(self.q, self._new_starts())
         rest = problem.y - (problem.X @ reduction.coef + reduction.intercept)
         q = reduction.raise_dual(self.bound.q, rest, problem.s)
-        if self.scope is Scope.GLOBAL and self.bound.scope is Scope.GLOBAL:
+        if self.proof is not None and self.bound.scope is Scope.GLOBAL:
             return network, certify_bound(problem, network, q, self.proof)
         sup = reduction.raise_bound(self.bound.sup, q)
         return network, problem.certificate(network, sup, Scope.LOCAL, dual_point=q)
