@@ -29,10 +29,9 @@ THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 64, 512
 """New starts per dimension, and at most, of the search that must confirm convergence."""
 MOST_COLUMNS = 300
 """New neurons per round."""
-SLIDE_SIZE = 400
-"""With fewer variables the master always moves the neurons; with more only near the optimum, since
-far from it columns are cheaper than positions."""
-SLIDE_GAP = 0.1
+SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.02)
+"""With fewer than 400 variables the master always moves the neurons; with more only from a gap of
+0.1 on, and from 0.02 on with more than 4000: far from the optimum columns cost less than moves."""
 LOCAL_SHARE = 0.3
 """Share of the tolerance for the search; the rest pays for the bound that a proof can reach."""
 PROOF_TIME = 0.5
@@ -215,9 +214,12 @@ class ColumnGeneration:
             order = np.argsort(-neurons.amplitude, kind="stable")[: self.max_neurons]
             neurons = refit_amplitudes(core, neurons.take(np.sort(order)))
             size = 0
-        if size <= SLIDE_SIZE or self.gap <= SLIDE_GAP:
-            steps = 10 if size <= SLIDE_SIZE else 4
+        near = self.gap <= SLIDE_GAPS[int(size > SLIDE_SIZES[1])]
+        if size <= SLIDE_SIZES[0] or near:
+            steps = 10 if size <= SLIDE_SIZES[0] else 4
             neurons = merge_cells(core, self.master.solve(neurons, 0.02 * distance, steps))
+            # Optimal amplitudes make the better dual point, and nearly for free.
+            neurons = refit_amplitudes(core, neurons, 0.01 * distance)
         value, q = core.state(neurons)
         if value < self.value:
             self.neurons, self.value, self.q = neurons, value, q
@@ -257,7 +259,8 @@ class ColumnGeneration:
             raise _Stop(Status.TIME_LIMIT)
         if values.max() <= core.alpha * (1.0 + 1e-12):
             raise _Stop(Status.STALLED)
-        return Candidates(values, np.sign(core.eta(self.q, planes)), planes)
+        signs = np.sign(core.eta(self.q, planes))
+        return Candidates(values, signs, planes, float(values.max()))
 
     def _emit(self, stage: str = "search", n_boxes: int = 0, bound: float | None = None) -> None:
         value = self.bound.value if bound is None else bound

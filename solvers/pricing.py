@@ -36,21 +36,14 @@ class Candidates:
         Signs of eta.
     planes : ndarray of shape (m, n_features + 1)
         (w, b).
+    sup : float
+        Largest |eta| found, there or at a neuron of the network.
     """
 
     values: Array
     signs: Array
     planes: Array
-
-    @property
-    def sup(self) -> float:
-        """Largest |eta| found."""
-        return float(self.values[0]) if len(self.values) else 0.0
-
-    def above(self, threshold: float, most: int) -> Neurons:
-        """Return the first `most` maxima above the threshold as neurons of amplitude 0."""
-        count = min(most, int((self.values > threshold).sum()))
-        return Neurons(self.signs[:count], np.zeros(count), self.planes[:count])
+    sup: float
 
 
 class Pricing:
@@ -99,7 +92,9 @@ class Pricing:
         keep = keep[values[keep] > 0]
         eta = self.core.eta(q, planes[keep])
         self.pool = starts[keep[:POOL]]
-        return Candidates(np.abs(eta), np.sign(eta), planes[keep])
+        own = np.abs(self.core.eta(q, neurons.planes))
+        sup = max(np.abs(eta).max(initial=0.0), own.max(initial=0.0))
+        return Candidates(np.abs(eta), np.sign(eta), planes[keep], float(sup))
 
     def _starts(self, neurons: Neurons, count: int, all_known: bool) -> Array:
         d = self.core.d
