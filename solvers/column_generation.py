@@ -17,7 +17,7 @@ from .master import Master, get_master
 from .merging import merge_cells
 from .oracle import SupBound
 from .parallel import count_threads
-from .pricing import KNOWN_POINTS, Candidates, Pricing
+from .pricing import BUDGET, Candidates, Pricing
 from .proof import bound_sup, certify_bound, proof_threshold
 from .solution import Solution, Status
 from .sparsify import reduce_neurons
@@ -28,7 +28,9 @@ columns a round."""
 THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 64, 512
 """New starts per dimension, and at most, of the search that must confirm convergence."""
 MOST_COLUMNS = 300
-"""New neurons per round."""
+"""New neurons per round, or half as many as there are."""
+LATE_GAP, LATE_EFFORT = 0.15, 4
+"""Gap from which on a search may climb from this many times more planes."""
 SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.02)
 """With fewer than 400 variables the master always moves the neurons; with more only from a gap of
 0.1 on, and from 0.02 on with more than 4000: far from the optimum columns cost less than moves."""
@@ -181,11 +183,15 @@ class ColumnGeneration:
     def _new_starts(self) -> int:
         """Return the number of new starts: with the network's size, as far as the data allow."""
         wanted = int(STARTS_PER_NEURON * len(self.neurons))
-        return max(self.starts, min(wanted, KNOWN_POINTS // self.core.n))
+        return max(self.starts, min(wanted, int(self._budget() / self.core.n)))
+
+    def _budget(self) -> float:
+        return BUDGET * (LATE_EFFORT if self.gap < LATE_GAP else 1)
 
     def _price(self, q: Array, starts: int, *, thorough: bool = False) -> Candidates:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
-        found = self.pricing.search(q, self.neurons, starts, all_known=thorough)
+        budget = np.inf if thorough else self._budget()
+        found = self.pricing.search(q, self.neurons, starts, budget=budget)
         sup = found.sup
         value = self.core.dual_value(q, sup)
         if q is self.bound.q:
@@ -203,7 +209,9 @@ class ColumnGeneration:
         # Candidates may come from another dual point: their slope at this one decides.
         slope = core.eta(self.q, found.planes)
         useful = np.abs(slope) > core.alpha * (1.0 + 1e-12)
-        count = MOST_COLUMNS if self.max_neurons is None else max(self.max_neurons, 1)
+        count = max(MOST_COLUMNS, len(self.neurons) // 2)
+        if self.max_neurons is not None:
+            count = max(self.max_neurons, 1)
         planes = found.planes[useful][:count]
         new = Neurons(np.sign(slope[useful][:count]), np.zeros(len(planes)), planes)
         distance = self.gap * max(abs(self.value), 1e-300)

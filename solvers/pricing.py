@@ -17,9 +17,9 @@ CHUNK = 8
 """Starts per task of a thread."""
 POOL = 100
 """Local maxima remembered from the last round."""
-KNOWN_POINTS = 1_500_000
-"""Known planes times data points that one ordinary search climbs from: a random part of the rest
-waits for another round, so that rounds stay short on large data."""
+BUDGET = 1_500_000
+"""Known planes times data points that an early search climbs from: of more planes a random part
+must do, so that rounds stay short on large data."""
 SPREADS = (0.1, 0.2, 0.5)
 """Lengths of the random steps away from known maxima; new maxima mostly appear near old ones."""
 
@@ -60,13 +60,13 @@ class Pricing:
         self.shape = 1.0 / np.maximum(core.X.std(axis=0), 1e-12) if core.d else np.ones(0)
 
     def search(
-        self, q: Array, neurons: Neurons, n_starts: int, *, all_known: bool = False
+        self, q: Array, neurons: Neurons, n_starts: int, *, budget: float = np.inf
     ) -> Candidates:
         """Return the maxima reached from the neurons, the last maxima and `n_starts` others.
 
-        With many neurons on many points a random part of them must do, unless `all_known`.
+        Of the known planes a random part must do if they are more than budget / n.
         """
-        starts = self._starts(neurons, n_starts, all_known)
+        starts = self._starts(neurons, n_starts, budget)
         values, biases = np.empty(len(starts)), np.empty(len(starts))
         signatures = np.empty(len(starts), dtype=np.uint64)
 
@@ -96,14 +96,14 @@ class Pricing:
         sup = max(np.abs(eta).max(initial=0.0), own.max(initial=0.0))
         return Candidates(np.abs(eta), np.sign(eta), planes[keep], float(sup))
 
-    def _starts(self, neurons: Neurons, count: int, all_known: bool) -> Array:
+    def _starts(self, neurons: Neurons, count: int, budget: float) -> Array:
         d = self.core.d
         if d == 1:
             return np.ones((1, 1))
         known = np.concatenate([neurons.planes[:, :d], self.pool])
-        most = max(KNOWN_POINTS // self.core.n, 2 * CHUNK)
-        if len(known) > most and not all_known:
-            known = known[np.sort(self.rng.choice(len(known), size=most, replace=False))]
+        most = max(budget / self.core.n, 2 * CHUNK)
+        if len(known) > most:
+            known = known[np.sort(self.rng.choice(len(known), size=int(most), replace=False))]
         parts = [known]
         fresh = count
         if len(known):
