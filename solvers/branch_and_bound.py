@@ -305,6 +305,8 @@ def branch_and_bound(
     most = math.inf if max_boxes is None else max_boxes
     search = _Search(X, q, goal, threshold + margin, goal, stop_at_violation, most)
     search.parked = root_jobs(X, q)
+    # Boxes may have looser bounds than the anchor that they were cut from.
+    initial = search.open_bound()
     if not stop_at_violation:
         # From far below the sup, depth first would descend into the level set of the threshold.
         starts = np.vstack(
@@ -336,7 +338,7 @@ def branch_and_bound(
     if search.n_active:
         raise RuntimeError("a worker of branch_and_bound failed; its boxes are lost.")
     points = [*search.points, *search.leads] or [(0.0, np.eye(X.shape[1])[0])]
-    bound = max(search.goal, search.open_bound()) + margin
+    bound = max(search.goal, min(search.open_bound(), initial)) + margin
     result = assemble(
         X,
         q,

@@ -31,9 +31,9 @@ MOST_COLUMNS = 300
 """New neurons per round, or half as many as there are."""
 LATE_GAP, LATE_EFFORT = 0.15, 4
 """Gap from which on a search may climb from this many times more planes."""
-SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.02)
+SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.005)
 """With fewer than 400 variables the master always moves the neurons; with more only from a gap of
-0.1 on, and from 0.02 on with more than 4000: far from the optimum columns cost less than moves."""
+0.1 on, and from 0.005 on with over 4000: far from the optimum columns cost less than moves."""
 LOCAL_SHARE = 0.3
 """Share of the tolerance for the search; the rest pays for the bound that a proof can reach."""
 PROOF_TIME = 0.5

@@ -157,7 +157,7 @@ def certified(
     """
     problem = RadonTVProblem(inputs, y, alpha, **options)
     for scope in ("local", "global"):
-        solution = solve(problem, scope=scope, tol=1e-6, time_limit=20.0)
+        solution = solve(problem, scope=scope, tol=1e-6, time_limit=300.0)
         proof = solution.certificate
         assert_certifies(problem, solution.network, proof)
         assert np.isfinite(solution.network(problem.X)).all()
@@ -310,12 +310,12 @@ def test_any_small_data_give_a_valid_certificate(
     spread = float(np.ptp(inputs, axis=0).max()) or 1.0
     scale = float(np.ptp(y)) or 1.0
     problem = RadonTVProblem(inputs, y, share * 0.1 * spread * scale)
-    solution = solve(problem, scope="global", time_limit=5.0)
+    solution = solve(problem, scope="global", time_limit=300.0)
     assert_certifies(problem, solution.network, solution.certificate)
     assert solution.status.solved, str(solution)
     for seed in range(2):
         network = random_network(problem.n_features, 2, seed)
-        proof = prove(problem, network, time_limit=2.0)
+        proof = prove(problem, network, time_limit=300.0)
         assert_certifies(problem, network, proof)
         assert proof.dual <= solution.certificate.primal * (1 + 1e-9)
 
