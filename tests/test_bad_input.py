@@ -312,7 +312,10 @@ def test_any_small_data_give_a_valid_certificate(
     problem = RadonTVProblem(inputs, y, share * 0.1 * spread * scale)
     solution = solve(problem, scope="global", time_limit=300.0)
     assert_certifies(problem, solution.network, solution.certificate)
-    assert solution.status.solved, str(solution)
+    # Where targets are many times the residual the rounding of f(x) itself, which the certificate
+    # counts, can exceed the tolerance: then the solver must say that it stalled.
+    stalled = solution.status is Status.STALLED and solution.certificate.relative_gap <= 1e-4
+    assert solution.status.solved or stalled, str(solution)
     for seed in range(2):
         network = random_network(problem.n_features, 2, seed)
         proof = prove(problem, network, time_limit=300.0)
