@@ -12,12 +12,15 @@ from numba import njit
 
 from ..problems.checks import Array
 from ._circle_kernels import (
+    BLOCK,
     FAST,
     ON_PLANE,
     OPTIONS,
     Ints,
     Words,
+    angle_grid,
     best_bias,
+    bin_count,
     circle,
     orthogonalise,
     project,
@@ -25,8 +28,10 @@ from ._circle_kernels import (
 
 
 @njit(**OPTIONS)
-def hold(XT: Array, anchor: int, point: int, held: Ints, basis: Array, size: int) -> int:
-    """Add x_point - x_anchor to the orthonormal basis of held differences; return the new size."""
+def hold(
+    XT: Array, anchor: int, point: int, held: Ints, basis: Array, tri: Array, size: int
+) -> int:
+    """Add z = x_point - x_anchor to the held differences Z = tri @ basis; return the new size."""
     d = XT.shape[0]
     if size >= d - 1:
         return size
@@ -35,40 +40,27 @@ def hold(XT: Array, anchor: int, point: int, held: Ints, basis: Array, size: int
     for k in range(d):
         z[k] = XT[k, point] - XT[k, anchor]
         before += z[k] * z[k]
-    norm = orthogonalise(z, basis, size)
+    for m in range(size):
+        tri[size, m] = 0.0
+    for _ in range(2):
+        for m in range(size):
+            dot = 0.0
+            for k in range(d):
+                dot += z[k] * basis[m, k]
+            tri[size, m] += dot
+            for k in range(d):
+                z[k] -= dot * basis[m, k]
+    norm = 0.0
+    for k in range(d):
+        norm += z[k] * z[k]
+    norm = np.sqrt(norm)
     if norm > 1e-8 * np.sqrt(before) and norm > ON_PLANE:
         for k in range(d):
             z[k] /= norm
+        tri[size, size] = norm
         held[size] = point
         return size + 1
     return size
-
-
-@njit(**OPTIONS)
-def release_direction(
-    XT: Array, anchor: int, held: Ints, size: int, which: int, others: Array, e: Array
-) -> bool:
-    """Set e to the unit vector in the span of held differences orthogonal to all but `which`."""
-    d = XT.shape[0]
-    count = 0
-    for m in range(size):
-        if m != which:
-            z = others[count]
-            for k in range(d):
-                z[k] = XT[k, held[m]] - XT[k, anchor]
-            norm = orthogonalise(z, others, count)
-            if norm > ON_PLANE:
-                for k in range(d):
-                    z[k] /= norm
-                count += 1
-    for k in range(d):
-        e[k] = XT[k, held[which]] - XT[k, anchor]
-    norm = orthogonalise(e, others, count)
-    if norm <= ON_PLANE:
-        return False
-    for k in range(d):
-        e[k] /= norm
-    return True
 
 
 @njit(**FAST)
@@ -84,62 +76,93 @@ def survey(
     base = p[anchor]
     count = 0
     value, mass = 0.0, 0.0
-    for i in range(n):
-        a = p[i] - base
-        if abs(a) <= ON_PLANE:
-            a = 0.0
-            if i != anchor:
-                on_plane[count] = i
-                count += 1
-        p[i] = a
-        active[i] = q[i] if a > 0.0 else 0.0
-    for i in range(n):
-        value += active[i] * p[i]
-        mass += active[i]
     for k in range(d):
-        total = 0.0
-        for i in range(n):
-            total += active[i] * XT[k, i]
-        g[k] = total - mass * XT[k, anchor]
+        g[k] = 0.0
+    for first in range(0, n, BLOCK):
+        part, above, weights = (
+            p[first : first + BLOCK],
+            active[first : first + BLOCK],
+            q[first : first + BLOCK],
+        )
+        for i in range(len(part)):
+            a = part[i] - base
+            part[i] = a if abs(a) > ON_PLANE else 0.0
+            above[i] = weights[i] if a > ON_PLANE else 0.0
+            value += above[i] * part[i]
+            mass += above[i]
+        for k in range(d):
+            column, total = XT[k, first : first + BLOCK], 0.0
+            for i in range(len(column)):
+                total += above[i] * column[i]
+            g[k] += total
+        zeros = 0
+        for i in range(len(part)):
+            zeros += part[i] == 0.0
+        if zeros > 0:
+            for i in range(len(part)):
+                if part[i] == 0.0 and first + i != anchor:
+                    on_plane[count] = first + i
+                    count += 1
+    for k in range(d):
+        g[k] -= mass * XT[k, anchor]
     return value, count
 
 
 @njit(**OPTIONS)
 def collect_held(
-    XT: Array, anchor: int, held: Ints, basis: Array, on_plane: Ints, count: int, start: int
+    XT: Array,
+    anchor: int,
+    held: Ints,
+    basis: Array,
+    tri: Array,
+    on_plane: Ints,
+    count: int,
+    start: int,
 ) -> int:
     """Hold independent points of the plane, tried from `start` on; return how many."""
     size = 0
     for m in range(count):
-        size = hold(XT, anchor, on_plane[(m + start) % count], held, basis, size)
+        size = hold(XT, anchor, on_plane[(m + start) % count], held, basis, tri, size)
     return size
 
 
 @njit(**OPTIONS)
 def release_gains(
-    XT: Array,
     q: Array,
-    anchor: int,
     sign: float,
     g: Array,
     held: Ints,
+    basis: Array,
+    tri: Array,
     size: int,
-    others: Array,
-    e: Array,
+    releases: Array,
     gains: Array,
 ) -> None:
-    """gains[m] = the larger one-sided slope of |eta| when held point m is released."""
-    d = XT.shape[0]
+    """Fill the ways to release one held point each, and the one-sided slopes of |eta| gained.
+
+    releases[m] is the unit vector in span(Z) orthogonal to all held differences but z_m: with
+    Z = L Q (L = tri, Q = basis) it is Q^T c, scaled, where c is column m of inv(L).
+    """
+    d = basis.shape[1]
+    c = releases[size]
     for m in range(size):
-        gains[m] = -1.0
-        if release_direction(XT, anchor, held, size, m, others, e):
-            slope, ze = 0.0, 0.0
-            for k in range(d):
-                slope += g[k] * e[k]
-                ze += (XT[k, held[m]] - XT[k, anchor]) * e[k]
-            if ze < 0.0:
-                slope = -slope
-            gains[m] = max(sign * (slope + q[held[m]] * abs(ze)), -sign * slope)
+        c[m] = 1.0 / tri[m, m]
+        squares = c[m] * c[m]
+        for row in range(m + 1, size):
+            total = 0.0
+            for k in range(m, row):
+                total -= tri[row, k] * c[k]
+            c[row] = total / tri[row, row]
+            squares += c[row] * c[row]
+        ze = 1.0 / np.sqrt(squares)
+        slope = 0.0
+        for k in range(d):
+            total = 0.0
+            for row in range(m, size):
+                total += c[row] * basis[row, k]
+            releases[m, k] = total * ze
+            slope += g[k] * releases[m, k]
+        gains[m] = max(sign * (slope + q[held[m]] * ze), -sign * slope)
 
 
 @njit(**OPTIONS)
@@ -178,7 +201,7 @@ def rotate(
     point: int,
     held: Ints,
     basis: Array,
-    others: Array,
+    tri: Array,
     p: Array,
     r: Array,
     on_plane: Ints,
@@ -191,11 +214,11 @@ def rotate(
         w[k] = (cot * w[k] + e[k]) / scale
     size = 0
     if point >= 0:
-        size = hold(XT, anchor, point, held, basis, 0)
+        size = hold(XT, anchor, point, held, basis, tri, 0)
     for m in range(count):
         i = on_plane[m]
         if p[i] == 0.0 and abs(r[i]) <= ON_PLANE:
-            size = hold(XT, anchor, i, held, basis, size)
+            size = hold(XT, anchor, i, held, basis, tri, size)
     norm = orthogonalise(w, basis, size)
     for k in range(d):
         w[k] /= norm
@@ -209,6 +232,7 @@ def ascend(
     max_moves: int,
     floats: Array,
     integers: Ints,
+    bins: Array,
     small: Array,
     held: Ints,
     gains: Array,
@@ -220,16 +244,15 @@ def ascend(
     Returns (|eta|, anchor).
     """
     d, n = XT.shape
-    p, r, key, scratch, active = floats
-    order, on_plane, counts = integers[0, :n], integers[1, :n], integers[2]
-    basis, others, rest = small[0], small[1], small[2]
-    e, g = rest[0], rest[1 % d] if d > 1 else np.empty(1)
-    best, anchor = best_bias(XT, q, w, p, key, order, counts, scratch)
+    p, r, active, work = floats[0], floats[1], floats[2], floats[3:8]
+    order, on_plane, slots = integers
+    basis, tri, releases, e, g = small[0], small[1], small[2], small[3, 0], small[3, 1]
+    best, anchor = best_bias(XT, q, w, p, work, order, slots, bins)
     if d == 1:
         return best, anchor
     value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
     best = abs(value)
-    size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
+    size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
     stage, rotation = 0, 0
     for _ in range(max_moves):
         sign = 1.0 if value >= 0.0 else -1.0
@@ -239,39 +262,37 @@ def ascend(
             if size < d - 1:
                 usable = face_direction(g, sign, w, basis, size, e) > 1e-9
             if not usable:
-                release_gains(XT, q, anchor, sign, g, held, size, others, e, gains)
+                release_gains(q, sign, g, held, basis, tri, size, releases, gains)
         if stage == 1 and not usable:
             pick = -1
             for m in range(size):
                 if gains[m] > 1e-10 * best and (pick < 0 or gains[m] > gains[pick]):
                     pick = m
             if pick >= 0:
-                usable = release_direction(XT, anchor, held, size, pick, others, e)
+                usable = True
+                e[:] = releases[pick]
                 gains[pick] = -1.0
             else:
                 stage = 2
         if stage == 2:
-            other_value, other = best_bias(XT, q, w, p, key, order, counts, scratch)
-            if other_value > best * (1.0 + 1e-12):
-                anchor = other
-                value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-                best = abs(value)
-                size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
-                stage, rotation = 0, 0
-                continue
-            value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+            if rotation == 0:
+                other_value, other = best_bias(XT, q, w, r, work, order, slots, bins)
+                if other_value > best * (1.0 + 1e-12):
+                    anchor = other
+                    value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
+                    best = abs(value)
+                    size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
+                    stage = 0
+                    continue
             # The same vertex has other bases, hence other edges; the anchor is one of its points.
             rotation += 1
             if count == 0 or rotation > (2 * d if count > size else 1):
                 break
             swap = on_plane[(rotation * 7919) % count]
-            on_plane[(rotation * 7919) % count] = anchor
             anchor = swap
-            for k in range(d):
-                g[k] = 0.0
             value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
             size = collect_held(
-                XT, anchor, held, basis, on_plane, count, (rotation * 104729) % count
+                XT, anchor, held, basis, tri, on_plane, count, (rotation * 104729) % count
             )
             stage = 0
             continue
@@ -281,12 +302,13 @@ def ascend(
             for i in range(n):
                 b = r[i] - base
                 r[i] = b if abs(b) > ON_PLANE else 0.0
-            _, cot, point = circle(q, p, r, key, order, counts, scratch, best * (1.0 + 1e-12))
+            floor = best * (1.0 + 1e-12)
+            _, cot, point = circle(q, p, r, work, order, slots, bins, floor)
             if point > -2:
-                rotate(XT, anchor, w, e, cot, point, held, basis, others, p, r, on_plane, count)
+                rotate(XT, anchor, w, e, cot, point, held, basis, tri, p, r, on_plane, count)
                 value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
                 best = abs(value)
-                size = collect_held(XT, anchor, held, basis, on_plane, count, 0)
+                size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
                 stage, rotation = 0, 0
     return best, anchor
 
@@ -308,8 +330,10 @@ def ascend_all(
     (-w, -b); equal signatures mean the same vertex, face or cell.
     """
     d, n = XT.shape
-    floats, integers = np.empty((5, n)), np.empty((3, n + 1), np.int64)
-    small, held, gains = np.empty((3, max(d, 2), d)), np.empty(d, np.int64), np.empty(d)
+    floats, integers = np.empty((8, n)), np.empty((3, n), np.int64)
+    bins = np.zeros((7, bin_count(n) + 1))
+    angle_grid(bins)
+    small, held, gains = np.empty((4, max(d, 2), d)), np.empty(d, np.int64), np.empty(d)
     for m in range(starts.shape[0]):
         w = starts[m]
         norm = 0.0
@@ -318,7 +342,7 @@ def ascend_all(
         norm = np.sqrt(norm)
         for k in range(d):
             w[k] /= norm
-        values[m], anchor = ascend(XT, q, w, max_moves, floats, integers, small, held, gains)
+        values[m], anchor = ascend(XT, q, w, max_moves, floats, integers, bins, small, held, gains)
         margins = floats[0]
         project(XT, w, margins)
         bias = margins[anchor]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..problems.checks import Array
 from ._circle_kernels import OPTIONS
+from .cholesky import factorise, solve
 from .core import Core, Neurons
 
 PIVOTS = 40
@@ -132,16 +132,9 @@ def _solve(gram: Array, right: Array) -> Array:
     The ridge, 1e-12 and more where needed, decides ties between nearly equal columns; refinement
     removes its bias from what the data determine.
     """
-    ridge = 1e-12
-    while True:
-        try:
-            factor = cho_factor(gram + ridge * np.eye(len(gram)), check_finite=False)
-        except LinAlgError:
-            ridge *= 10.0
-            continue
-        found: Array = cho_solve(factor, right, check_finite=False)
-        found += cho_solve(factor, right - gram @ found, check_finite=False)
-        return found
+    factor = factorise(gram, 1e-12)
+    found = solve(factor, right)
+    return found + solve(factor, right - gram @ found)
 
 
 def _active_set(gram: Array, linear: Array, start: Array) -> Array:

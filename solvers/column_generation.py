@@ -25,9 +25,9 @@ from .sparsify import reduce_neurons
 STARTS, STARTS_PER_NEURON = 32, 1.5
 """New starts of an ordinary round: at least, and per neuron, since larger networks need more new
 columns a round."""
-THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 64, 512
+THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 100, 1000
 """New starts per dimension, and at most, of the search that must confirm convergence."""
-MOST_COLUMNS = 300
+MOST_COLUMNS = 1000
 """New neurons per round, or half as many as there are."""
 LATE_GAP, LATE_EFFORT = 0.15, 4
 """Gap from which on a search may climb from this many times more planes."""
@@ -194,6 +194,11 @@ class ColumnGeneration:
         found = self.pricing.search(q, self.neurons, starts, budget=budget)
         sup = found.sup
         value = self.core.dual_value(q, sup)
+        if len(self.bound.q) and q is not self.bound.q:
+            # The planes found here may show that the search at the best point missed a maximum.
+            old = np.abs(self.core.eta(self.bound.q, found.planes)).max(initial=0.0)
+            if old > self.bound.sup:
+                self.bound = _Bound(self.core.dual_value(self.bound.q, old), self.bound.q, old)
         if q is self.bound.q:
             self.bound = _Bound(value, q, sup)
         elif value > self.bound.value:

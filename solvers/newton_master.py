@@ -24,7 +24,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from ..problems.checks import Array
 from ._circle_kernels import Ints
@@ -42,6 +41,7 @@ from ._face_kernels import (
     snap,
 )
 from .amplitudes import refit_amplitudes
+from .cholesky import factorise, solve
 from .core import Core, Neurons
 
 INNER = 12
@@ -217,8 +217,8 @@ class _Walls:
 
     def __init__(self, core: Core, neurons: Neurons, q: Array, model: _Model) -> None:
         self.core, self.neurons, self.q, self.model = core, neurons, q, model
-        self.factor = cho_factor(model.hessian, lower=True, check_finite=False)
-        self.free = self._solve(-model.gradient)
+        self.factor = factorise(model.hessian, 0.0)
+        self.free = solve(self.factor, -model.gradient)
         size = len(model.gradient)
         self.which = np.zeros(0, dtype=np.intp)
         self.points = np.zeros(0, dtype=np.intp)
@@ -226,10 +226,6 @@ class _Walls:
         self.margins, self.prices = np.zeros(0), np.zeros(0)
         self.crossed = np.zeros(0, dtype=bool)
         self.multipliers = np.zeros(0)
-
-    def _solve(self, right: Array) -> Array:
-        solved: Array = cho_solve(self.factor, right, check_finite=False)
-        return solved
 
     def add(self, which: Ints, points: Ints) -> None:
         """Make the points walls of the neurons `which`."""
@@ -246,7 +242,7 @@ class _Walls:
         self.which = np.concatenate([self.which, which])
         self.points = np.concatenate([self.points, points])
         self.rows = np.concatenate([self.rows, rows])
-        self.solved = np.concatenate([self.solved, self._solve(rows.T).T])
+        self.solved = np.concatenate([self.solved, solve(self.factor, rows.T).T])
         self.margins = np.concatenate([self.margins, np.maximum(margins, 0.0)])
         self.prices = np.concatenate([self.prices, np.abs(self.q[points])])
         self.crossed = np.concatenate([self.crossed, np.zeros(len(which), dtype=bool)])

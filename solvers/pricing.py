@@ -13,11 +13,11 @@ from .parallel import count_threads, in_threads
 
 MAX_MOVES = 400
 """Circles searched from one start at the most."""
-CHUNK = 8
-"""Starts per task of a thread."""
+CHUNK, SMALL_WORK = 8, 20_000
+"""Starts per task of a thread; starts times points below which threads cost more than they save."""
 POOL = 100
 """Local maxima remembered from the last round."""
-BUDGET = 1_500_000
+BUDGET = 3_000_000
 """Known planes times data points that an early search climbs from: of more planes a random part
 must do, so that rounds stay short on large data."""
 SPREADS = (0.1, 0.2, 0.5)
@@ -83,7 +83,8 @@ class Pricing:
             )
 
         parts = [slice(a, a + CHUNK) for a in range(0, len(starts), CHUNK)]
-        for _ in in_threads(climb, parts, self.n_threads):
+        threads = self.n_threads if len(starts) * self.core.n > SMALL_WORK else 1
+        for _ in in_threads(climb, parts, threads):
             pass
         planes = np.column_stack([starts, biases])
         order = np.argsort(-values, kind="stable")
