@@ -32,6 +32,10 @@ class Event:
         "search" or "proof".
     n_boxes : int
         Boxes examined by the proof of this round.
+    n_open : int
+        Boxes that the proof has still to examine or halve.
+    remaining : float
+        Estimate of the seconds that the proof still needs, usually too low; 0 if unknown.
     """
 
     round: int
@@ -44,6 +48,8 @@ class Event:
     violation: float
     stage: str = "search"
     n_boxes: int = 0
+    n_open: int = 0
+    remaining: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings."""

@@ -132,68 +132,6 @@ def evaluate(X: Array, q: Array, weight: Array, bias: float) -> float:
     return math.fsum((q * np.maximum(X @ weight - bias, 0.0)).tolist())
 
 
-def best_bias(X: Array, q: Array, weight: Array) -> tuple[float, float]:
-    """Return ``(b, eta(w, b))`` with ``|eta(w, .)|`` largest, exactly.
-
-    ``eta(w, t_(k)) = sum_{i > k} q_(i) t_(i) - t_(k) sum_{i > k} q_(i)`` at the sorted
-    projections ``t_(k)``; the maximum over b of a piecewise linear function is at a knot.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Inputs.
-    q : ndarray of shape (n_samples,)
-        Dual vector.
-    weight : ndarray of shape (n_features,)
-        Unit normal w.
-    """
-    t = X @ weight
-    order = np.argsort(t, kind="stable")[::-1]
-    t, p = t[order], q[order]
-    values = np.cumsum(p * t) - t * np.cumsum(p)
-    k = int(np.argmax(np.abs(values)))
-    return float(t[k]), float(values[k])
-
-
-def polish(X: Array, q: Array, weight: Array, *, max_iter: int = 50) -> tuple[Array, float]:
-    """Return ``(w, b)`` after local ascent of ``max_b |eta(w, b)|``.
-
-    ``w <- normalise((1 - s) w + s sign(eta) g / ||g||)``, ``g = sum_{w.x_i > b} q_i (x_i - x_j)``,
-    ``b = w . x_j``, with the first s of 1, 1/4, 1/16, ... that increases the value. A full step
-    is exact if it stays in its cell.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Inputs.
-    q : ndarray of shape (n_samples,)
-        Dual vector.
-    weight : ndarray of shape (n_features,)
-        Start.
-    max_iter : int, default 50
-        Maximal number of steps.
-    """
-    bias, value = best_bias(X, q, weight)
-    for _ in range(max_iter):
-        offset = X @ weight - bias
-        active = offset > 0
-        anchor = X[np.argmin(np.abs(offset))]
-        gradient = np.sign(value) * (q[active] @ (X[active] - anchor))
-        norm = float(np.linalg.norm(gradient))
-        if norm == 0.0:
-            break
-        for step in 0.25 ** np.arange(12):
-            trial = (1 - step) * weight + (step / norm) * gradient
-            trial = trial / (np.linalg.norm(trial) or 1.0)
-            trial_bias, trial_value = best_bias(X, q, trial)
-            if abs(trial_value) > abs(value) * (1 + 1e-14):
-                break
-        else:
-            break
-        weight, bias, value = trial, trial_bias, trial_value
-    return weight, bias
-
-
 def distinct(points: Sequence[tuple[float, Array, float]]) -> list[tuple[float, Array, float]]:
     """Return the points ``(value, w, b)`` best first, without near-duplicates.
 

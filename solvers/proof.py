@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array, as_positive, check_features
-from .branch_and_bound import branch_and_bound
+from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
+from .events import Callback, Event
+from .frontier import Frontier
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import Pricing
@@ -19,6 +23,8 @@ from .sweep import sup_eta_1d, sup_eta_2d
 
 SEARCH_STARTS = 256
 """Starts of the search that precedes a proof: a violation found early saves the proof."""
+SAVE_SECONDS = 30.0
+"""What a killed proof loses at the most, apart from the time to write its state."""
 
 
 def bound_sup(
@@ -30,6 +36,9 @@ def bound_sup(
     n_threads: int = 1,
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
+    memory_limit: float = MEMORY_LIMIT,
+    resume: Frontier | None = None,
+    watch: Callable[[Frontier], None] | None = None,
 ) -> SupBound:
     """Return a proved bound on sup |eta_q|: a scan (1-D), a sweep (2-D), branch and bound (3-D on).
 
@@ -41,6 +50,8 @@ def bound_sup(
         Dual point with [1 X]^T q = 0.
     threshold : float
         What is to be proved; branch and bound stops there, the exact oracles return the sup.
+    memory_limit, resume, watch
+        See `branch_and_bound`; the exact oracles have no use for them.
     """
     if core.d == 0 or not np.any(q):
         return SupBound(
@@ -58,6 +69,9 @@ def bound_sup(
         n_jobs=n_threads,
         should_stop=should_stop,
         stop_at_violation=stop_at_violation,
+        memory_limit=memory_limit,
+        resume=resume,
+        watch=watch,
     )
 
 
@@ -88,6 +102,9 @@ def prove(
     time_limit: float | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    memory_limit: float = MEMORY_LIMIT,
+    callback: Callback | None = None,
 ) -> Certificate:
     """Return a certificate of scope GLOBAL for any network: its gap holds over all neurons.
 
@@ -104,17 +121,37 @@ def prove(
         the same scope.
     n_jobs : int, default=None
         Threads; None uses all.
+    random_state : int, default=0
+        Seed of the search that precedes the proof.
+    checkpoint : path, default=None
+        File for the state of a proof in three or more dimensions, written every 30 seconds and at
+        the end. If it exists the proof goes on from there: after a kill, Ctrl-C or a time limit.
+        Its bound stays at the level of the tol it was begun with: a smaller one needs a new file.
+    memory_limit : float, default=1024
+        MiB of open boxes; above it the proof goes depth first, which lowers its bound more slowly.
+    callback : callable, default=None
+        Receives an `Event` about once a second; returning True ends the proof.
 
     Returns
     -------
     Certificate
-        With `scope` GLOBAL. If the network is not optimal, the gap says how far it is.
+        With `scope` GLOBAL. If the network is not optimal, the gap says how far it is. Ctrl-C
+        returns the best bound so far.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of range, or `checkpoint` is another proof's or no saved state.
     """
     tol = as_positive("tol", tol)
+    memory_limit = as_positive("memory_limit", memory_limit)
     if time_limit is not None:
         as_positive("time_limit", time_limit)
     check_features(problem, network, "network")
     start = time.perf_counter()
+    resume = None
+    if checkpoint is not None and Path(checkpoint).exists():
+        resume = Frontier.load(checkpoint)
     core, reduction = Core.of(problem), problem.reduction
     q = problem.dual_point(network)
     lowered = reduction.reduce_dual(q)
@@ -130,10 +167,72 @@ def prove(
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)
+    watcher = _Watcher(problem, network, q, checkpoint, callback, start)
     found = bound_sup(
-        core, lowered, threshold, time_limit=left, n_threads=threads, stop_at_violation=False
+        core,
+        lowered,
+        threshold,
+        time_limit=left,
+        n_threads=threads,
+        should_stop=lambda: watcher.stopped,
+        stop_at_violation=False,
+        memory_limit=memory_limit,
+        resume=resume,
+        watch=watcher,
     )
+    watcher.save()
     return certify_bound(problem, network, q, found)
+
+
+class _Watcher:
+    """Saves the frontier of a running proof and turns it into events."""
+
+    def __init__(
+        self,
+        problem: RadonTVProblem,
+        network: RidgeSpline,
+        q: Array,
+        checkpoint: str | os.PathLike[str] | None,
+        callback: Callback | None,
+        start: float,
+    ) -> None:
+        self.problem, self.network, self.q = problem, network, q
+        self.checkpoint, self.callback, self.start = checkpoint, callback, start
+        self.saved, self.round, self.stopped = time.perf_counter(), 0, False
+        self.frontier: Frontier | None = None
+
+    def __call__(self, frontier: Frontier) -> None:
+        """Take note of the frontier; save it if the last time was long ago."""
+        self.frontier = frontier
+        if time.perf_counter() - self.saved >= SAVE_SECONDS:
+            self.save()
+        if self.callback is None:
+            return
+        reduction = self.problem.reduction
+        bound = reduction.raise_bound(frontier.bound, self.q)
+        state = self.problem.certificate(self.network, bound, Scope.GLOBAL, dual_point=self.q)
+        event = Event(
+            self.round,
+            time.perf_counter() - self.start,
+            self.network.n_neurons,
+            state.primal,
+            state.dual,
+            state.relative_gap,
+            Scope.GLOBAL,
+            bound / self.problem.alpha - 1.0,
+            "proof",
+            frontier.n_boxes,
+            frontier.n_open,
+            frontier.remaining,
+        )
+        self.round += 1
+        self.stopped = bool(self.callback(event)) or self.stopped
+
+    def save(self) -> None:
+        """Write the last frontier to the checkpoint, if there are both."""
+        if self.checkpoint is not None and self.frontier is not None:
+            self.frontier.save(self.checkpoint)
+            self.saved = time.perf_counter()
 
 
 def certify_bound(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import (
@@ -17,6 +19,7 @@ from helpers import (
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope
 from radontv.solvers import prove, solve
 from radontv.solvers.core import Core, Neurons
+from radontv.solvers.events import Event
 from radontv.solvers.pricing import Pricing
 from radontv.solvers.proof import bound_sup
 
@@ -105,11 +108,45 @@ def test_a_proof_out_of_time_is_still_a_bound(d: int, limit: float) -> None:
     assert heavy_search(problem, problem.dual_point(network)) <= proof.sup_bound
 
 
-def test_more_time_gives_no_worse_a_bound() -> None:
-    problem = gaussian(6, 60, 0.3)
+def test_a_saved_proof_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    problem = gaussian(5, 60, 0.5)
+    network = solve(problem, tol=1e-8).network
+    whole = prove(problem, network, tol=1e-5, time_limit=300.0)
+    file, bounds = tmp_path / "proof.npz", []
+    for _ in range(500):
+        early = prove(problem, network, tol=1e-5, time_limit=0.15, checkpoint=file)
+        assert_certifies(problem, network, early)
+        bounds.append(early.sup_bound)
+        if early.relative_gap <= 1e-5:
+            break
+    assert early.relative_gap <= 1e-5 and len(bounds) > 1  # or the test interrupts nothing
+    assert early.sup_bound == pytest.approx(whole.sup_bound, rel=1e-9)
+    # A lower level than the boxes were dropped at needs a proof of its own.
+    assert prove(problem, network, tol=1e-7, checkpoint=file).sup_bound >= whole.sup_bound
+    other = solve(problem, tol=1e-3).network
+    with pytest.raises(ValueError, match="another problem or network"):
+        prove(problem, other, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not the saved state"):
+        prove(problem, network, checkpoint=file)
+
+
+def test_a_proof_reports_what_it_has_proved_and_stops_on_request() -> None:
+    problem = gaussian(8, 100, 1.0)
     network = solve(problem, tol=1e-4).network
-    bounds = [prove(problem, network, time_limit=t, n_jobs=1).sup_bound for t in (1e-6, 0.1, 1.0)]
-    assert bounds[0] >= bounds[1] * (1 - ROUNDING) >= bounds[2] * (1 - 1e-9)
+    events: list[Event] = []
+
+    def watch(event: Event) -> bool:
+        events.append(event)
+        return len(events) == 2
+
+    proof = prove(problem, network, tol=1e-6, callback=watch, memory_limit=0.1)
+    assert len(events) >= 2 and proof.scope is Scope.GLOBAL
+    best = solve(problem, tol=1e-8).certificate.primal
+    for event in events:
+        assert event.stage == "proof" and event.dual <= best <= event.primal
+        assert event.n_open > 0 and event.n_boxes > 0 and event.remaining > 0.0
+    assert proof.sup_bound <= (1.0 + events[0].violation) * problem.alpha * (1 + 1e-9)
 
 
 def test_a_perfect_fit_needs_no_proof() -> None:

@@ -1,0 +1,130 @@
+"""What a proof by branch and bound has still to do, and how it is kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .oracle import Array
+
+Ints = NDArray[np.int64]
+FORMAT = "radontv-frontier-1"
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Boxes of directions that are not proved below `level`; everywhere else |eta| <= level.
+
+    Attributes
+    ----------
+    digest : str
+        Of the inputs and the dual point that the proof is about.
+    level : float
+        Largest goal that boxes were dropped at, rounding margin excluded.
+    anchors : ndarray of shape (n_open,)
+        Index of the data point on the boxes' hyperplanes.
+    boxes : ndarray of shape (n_open, 2 n_features)
+        Rows (centre, half widths), see `_box_kernels`.
+    bounds : ndarray of shape (n_open,)
+        Upper bounds on |eta| in the boxes.
+    leads : ndarray of shape (m, n_features)
+        Directions of large |eta| met on the way.
+    n_boxes : int
+        Boxes examined so far.
+    seconds : float
+        Time used so far, over all runs.
+    share : float
+        Part of all directions of all anchors that is open, in [0, 1].
+    """
+
+    digest: str
+    level: float
+    anchors: Ints
+    boxes: Array
+    bounds: Array
+    leads: Array
+    n_boxes: int
+    seconds: float
+    share: float = 1.0
+
+    @property
+    def n_open(self) -> int:
+        """Return the number of boxes above `level`."""
+        return int(np.count_nonzero(self.bounds > self.level))
+
+    @property
+    def bound(self) -> float:
+        """Return what is proved for every direction, rounding margin excluded."""
+        return max(self.level, float(self.bounds.max(initial=0.0)))
+
+    @property
+    def remaining(self) -> float:
+        """Return an estimate of the seconds still needed, as if boxes were spread evenly.
+
+        A box halved k times counts 2^-k of its root, so the closed share of directions estimates
+        the share of the tree that is done (Knuth, "Estimating the efficiency of backtrack
+        programs", 1975). Hard boxes come last: expect more.
+        """
+        done = 1.0 - self.share
+        return self.seconds * self.share / done if done > 0.0 else np.inf
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an .npz file; a crash while writing leaves the previous one."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".part")
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        with partial.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, format=FORMAT, **fields)
+        os.replace(partial, target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Frontier:
+        """Return the frontier that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is something else.
+        """
+        try:
+            # A stream of our own is closed whatever np.load thinks of its content.
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                fields: dict[str, Any] = dict(stored)
+            if str(fields.pop("format")) != FORMAT:
+                raise KeyError("format")
+            for name, kind in (("digest", str), ("level", float), ("seconds", float)):
+                fields[name] = kind(fields[name])
+            fields["n_boxes"], fields["share"] = int(fields["n_boxes"]), float(fields["share"])
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path} is not the saved state of a proof ({error}); delete it or name another."
+            ) from error
+
+
+def digest_of(X: Array, q: Array) -> str:
+    """Return the SHA-256 of the two arrays: the identity of a proof."""
+    work = hashlib.sha256(repr((FORMAT, X.shape)).encode())
+    for part in (X, q):
+        work.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
+    return work.hexdigest()
+
+
+def root_boxes(n_features: int) -> Array:
+    """Return the cube's faces u_f = 1 as boxes: eta_j is even, so they cover all directions."""
+    return np.hstack([np.eye(n_features), 1.0 - np.eye(n_features)])
+
+
+def measure(boxes: Array) -> float:
+    """Return the area of boxes on the cube's faces; all roots of one anchor have d 2^(d-1)."""
+    if len(boxes) == 0:
+        return 0.0
+    widths = boxes[:, boxes.shape[1] // 2 :]
+    return float(np.where(widths > 0.0, 2.0 * widths, 1.0).prod(axis=1).sum())
