@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from enum import Enum
+from os import PathLike
 from typing import Any
+
+from .checks import Array
+from .network import RidgeSpline
 
 
 class Scope(Enum):
@@ -55,6 +59,15 @@ class Certificate:
         Number of neurons, and the number that some optimum never exceeds, n - rank [1 X].
     resolution : float
         Objective value that rounding in float64 alone can produce; a smaller gap means zero.
+    network : RidgeSpline, default=None
+        The network that the certificate is about.
+    dual_point : ndarray of shape (n_samples,), default=None
+        The q of the original rows whose sup |eta| was bounded, before the factor t.
+    digest : str, default=""
+        `RadonTVProblem.digest` of the problem.
+
+    The last three make the certificate checkable by others; see `save` and
+    `radontv.solvers.verify`. They take no part in comparisons.
     """
 
     primal: float
@@ -69,6 +82,9 @@ class Certificate:
     n_neurons: int
     sparsity_bound: int
     resolution: float = 0.0
+    network: RidgeSpline | None = field(default=None, repr=False, compare=False)
+    dual_point: Array | None = field(default=None, repr=False, compare=False)
+    digest: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return (
@@ -78,10 +94,49 @@ class Certificate:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain numbers and strings, fit for JSON."""
-        return {**asdict(self), "scope": self.scope.value}
+        """Return the fields as plain numbers and strings, fit for JSON; see `save` for arrays."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        return {**plain, "scope": self.scope.value}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Certificate:
         """Return the certificate that `to_dict` wrote."""
         return cls(**{**fields, "scope": Scope(fields["scope"])})
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write everything that a check needs, but the data, to one JSON file.
+
+        `load` returns the same certificate, every number exactly. The data are not written: who
+        checks has to state the problem, and the digest tells whether it is the same one.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; an old one is replaced only when the new one is complete.
+
+        Raises
+        ------
+        ValueError
+            If the certificate has no network or no dual point, as one made by `from_dict`.
+        """
+        from .certificate_file import save_certificate
+
+        save_certificate(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Certificate:
+        """Return the certificate that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged, holds NaN or inconsistent shapes, or is something else.
+        """
+        from .certificate_file import load_certificate
+
+        return load_certificate(path)
+
+
+_ARRAYS = ("network", "dual_point")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -95,6 +96,18 @@ class RadonTVProblem:
     def reduction(self) -> Reduction:
         """The same problem on distinct, centred, rotated and scaled rows."""
         return reduce(self.X, self.y, self.s, self.alpha, self.loss)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the problem: shapes, the loss, alpha, X, y and the weights s, in hexadecimal.
+
+        Floats count as little-endian float64, a zero without its sign; weights are normalised.
+        """
+        n, d = self.X.shape
+        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {self.loss.name}\n".encode())
+        for values in (np.array([self.alpha]), self.X, self.y, self.s):
+            digest.update((values + 0.0).astype("<f8").tobytes())
+        return digest.hexdigest()
 
     @cached_property
     def affine(self) -> AffineBasis:
@@ -265,6 +278,9 @@ class RadonTVProblem:
             n_neurons=merged.n_neurons,
             sparsity_bound=self.sparsity_bound,
             resolution=resolution,
+            network=network,
+            dual_point=q,
+            digest=self.digest,
         )
 
     def _gain_of_refit(self, network: RidgeSpline, fitted: RidgeSpline, primal: float) -> float:

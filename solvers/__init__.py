@@ -7,7 +7,19 @@ from .path import path
 from .proof import prove, search_sup
 from .solution import Solution, Status
 from .sparsify import sparsify
+from .verify import Verification, verify
 
 register_sup_oracle(search_sup)
 
-__all__ = ["Event", "History", "Solution", "Status", "path", "prove", "solve", "sparsify"]
+__all__ = [
+    "Event",
+    "History",
+    "Solution",
+    "Status",
+    "Verification",
+    "path",
+    "prove",
+    "solve",
+    "sparsify",
+    "verify",
+]

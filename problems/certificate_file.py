@@ -1,0 +1,144 @@
+"""A certificate in a file: one JSON object, read back exactly or refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .certificate import Certificate
+from .checks import Array
+from .network import RidgeSpline
+
+FORMAT = "radontv-certificate"
+VERSION = 1
+CLAIM = (
+    "F(f) = sum_i s_i l(y_i, f(x_i)) + alpha sum_k |a_k| of the network f(x) = "
+    "sum_k a_k relu(w_k.x - b_k) + coef.x + intercept is 'primal', and no function has less than "
+    "'dual'. Proof: with q = dual_point, sum_i q_i = 0, sum_i q_i x_i = 0 up to rounding, and "
+    "|sum_i q_i relu(w.x_i - b)| <= sup_bound for all unit w and all b (within 'scope'), so that "
+    "'dual' <= D(t q) = -sum_i s_i l*(y_i, -t q_i / s_i) with |t| <= alpha / sup_bound."
+)
+"""What a certificate says, for a reader without this package."""
+
+_INTEGERS = ("n_neurons", "sparsity_bound")
+_ARRAYS = ("amplitudes", "weights", "biases", "coef")
+
+
+def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> None:
+    """Write the certificate to `path`; see `Certificate.save`."""
+    network, q = certificate.network, certificate.dual_point
+    if network is None or q is None:
+        raise ValueError(
+            "this certificate has no network or no dual point, so nobody could check it; save the "
+            "one that solve, prove or RadonTVProblem.certificate returned."
+        )
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "claim": CLAIM,
+            "certificate": {k: _plain(v) for k, v in certificate.to_dict().items()},
+            "network": {
+                **{name: getattr(network, name).tolist() for name in _ARRAYS},
+                "intercept": network.intercept,
+            },
+            "dual_point": q.tolist(),
+        },
+        indent=1,
+        allow_nan=False,
+    )
+    _write(Path(path), text + "\n")
+
+
+def load_certificate(path: str | os.PathLike[str]) -> Certificate:
+    """Return the certificate in the file `path`; see `Certificate.load`."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except ValueError as error:  # also bytes that are not UTF-8
+        raise ValueError(f"{path} is damaged or not JSON ({error}).") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a certificate: it has no 'format': '{FORMAT}'.")
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"{path} has version {content.get('version')!r} of the format, but this radontv reads "
+            f"version {VERSION}."
+        )
+    try:
+        return _certificate(content)
+    except KeyError as error:
+        raise ValueError(f"{path} is damaged: {error} is missing.") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def _certificate(content: dict[str, Any]) -> Certificate:
+    """Return the certificate of a parsed file; errors mean that it is damaged."""
+    fields, network = dict(content["certificate"]), content["network"]
+    for name, value in fields.items():
+        if name not in ("scope", "digest"):
+            fields[name] = _number(name, value)
+    certificate = Certificate.from_dict(fields)
+    none = np.zeros((0, len(network["coef"])))
+    spline = RidgeSpline(
+        amplitudes=_floats("amplitudes", network["amplitudes"]),
+        weights=_floats("weights", network["weights"]) if network["weights"] else none,
+        biases=_floats("biases", network["biases"]),
+        coef=_floats("coef", network["coef"]),
+        intercept=float(_floats("intercept", network["intercept"])),
+    )
+    q = _floats("dual_point", content["dual_point"])
+    if q.ndim != 1 or q.size == 0:
+        raise ValueError(f"dual_point has shape {q.shape}, not (n_samples,).")
+    if not isinstance(certificate.digest, str):
+        raise ValueError("digest is not a text.")
+    return replace(certificate, network=spline, dual_point=q)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with infinities as text; NaN is left to be refused."""
+    infinite = isinstance(value, float) and math.isinf(value)
+    return str(value) if infinite else value
+
+
+def _number(name: str, value: Any) -> float | int:
+    """Return a number of the file, an integer where the field is one."""
+    if value in ("inf", "-inf"):
+        return float(value)
+    wanted = int if name in _INTEGERS else (int, float)
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise ValueError(f"{name} is {value!r}, not a number.")
+    return value if name in _INTEGERS else float(value)
+
+
+def _floats(name: str, values: Any) -> Array:
+    """Return a float64 array of finite numbers, or raise a ValueError that names it."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "if":
+        raise ValueError(f"{name} holds something that is not a number.")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds numbers beyond the range of float64.")
+    return array
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"it holds {constant}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one step: readers see the old content or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
