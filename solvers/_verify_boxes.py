@@ -44,16 +44,28 @@ class AnchorProof(NamedTuple):
 
 
 class Target:
-    """What boxes are to prove: `level`, raised when a direction contradicts it."""
+    """What boxes are to prove: `level`, raised when the value in a direction exceeds it.
 
-    def __init__(self, level: float, violation: float) -> None:
-        self.level, self.violation = level, violation
+    Parameters
+    ----------
+    level : float
+    margin : float
+        Accuracy of the values. A level exceeded by 2 margins is given up for good, and the new one
+        lies `RAISE` above the value; else it lies half a margin above.
+    """
+
+    def __init__(self, level: float, margin: float) -> None:
+        self.level, self.margin, self.violation = level, margin, level + 2.0 * margin
 
     def see(self, value: float) -> None:
-        """Give up a level that is contradicted by a value above `violation`."""
-        if value > self.violation:
-            self.level = max(self.level, value * (1.0 + RAISE))
-            self.violation = self.level
+        """Raise the level if the value exceeds it: boxes around it could be halved without end."""
+        if value > self.level:
+            far = value > self.violation
+            self.level = value + max(RAISE * value if far else 0.0, 0.5 * self.margin)
+
+    def times(self, ratio: float) -> Target:
+        """Return a target with another level, relative to this one."""
+        return Target(ratio * self.level, self.margin)
 
 
 def bound_anchor(Z: Array, c: Array, target: Target, ended: Callable[[], bool]) -> AnchorProof:

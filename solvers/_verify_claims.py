@@ -61,7 +61,7 @@ def check_sup(certificate: Certificate, sup: SupProof, time_limit: float | None)
     """Return what is wrong with the bound on sup |eta|, and with t."""
     failures = []
     c = certificate
-    allowed = c.sup_bound * (1.0 + AGREE) + 2.0 * sup.margin
+    allowed = c.sup_bound * (1.0 + AGREE) + 4.0 * sup.margin
     if sup.attained > allowed:
         failures.append(
             f"|eta| = {sup.attained:.9g} is reached at w = {np.array2string(sup.weight)}, "

@@ -2,14 +2,15 @@ r"""Upper bounds of sup |eta|, proved without the solver's oracles: a scan, a sw
 
 With ``A^T q = 0``, sup |eta| is reached at ``b = w . x_j`` for an *anchor* x_j, and there
 ``eta = eta_j(w) = 1/2 sum_i q_i |w . (x_i - x_j)|``. A q that is only nearly orthogonal stands for
-``q - e`` (see `_verify_rows`), whose eta differs by at most ``R sum |e_i|``, R the largest distance
-of a row from the reference. Three things more are added to every bound: the distance of the rows
-from their affine hull, if that is smaller than the space, times ``sum |q_i|``; the rounding of the
-differences; and the rounding of the sums, ``N u R sum |q_i|`` with
+``q - e`` (see `_verify_rows`). With R the largest distance of a row from the reference, its eta
+differs from that of q by at most ``2 R sum |e_i|``, and that of q from the form above by ``R sum
+|e_i|``. Three things more are added to every bound: the distance of the rows from their affine
+hull, if that is smaller than the space, times ``sum |q_i|``; the rounding of the differences; and
+the rounding of the sums, ``N u R sum |q_i|`` with
 
     scan    N = 2 n + 8                  two running sums of n terms each
     sweep   N = 8 n + 64                 running sums in the plane, and angles wrong by 16 u
-    boxes   N = 4 sqrt(r) (n + r + 16)   terms |c_i| ||z_i||_1 with sums of n and of r
+    boxes   N = 6 sqrt(r) (n + r + 16)   terms |c_i| ||z_i||_1 with sums of n and of r
 
 Inputs and q are scaled by powers of two first, so that nothing over- or underflows.
 """
@@ -102,11 +103,11 @@ def prove_sup(
     apart = X - lowered @ rows.span.T if rank < X.shape[1] else np.zeros_like(X)
     radius = float(np.linalg.norm(X, axis=1).max()) * (1.0 + 8 * X.shape[1] * U)
     mass = exact_sum(np.abs(p)) * (1.0 + 4 * U)
-    count = {1: 2.0 * n + 8.0, 2: 8.0 * n + 64.0}.get(rank, 4 * math.sqrt(rank) * (n + rank + 16))
+    count = {1: 2.0 * n + 8.0, 2: 8.0 * n + 64.0}.get(rank, 6 * math.sqrt(rank) * (n + rank + 16))
     margin = (count + 4 * (X.shape[1] + 4)) * U * radius * mass
     margin += float(np.linalg.norm(apart, axis=1).max()) * mass
     # In scaled units, and a floor for what may underflow.
-    margin += radius * (defect / q_unit) * math.sqrt(rows.s.sum()) + 1e-280
+    margin += 3.0 * radius * (defect / q_unit) * math.sqrt(rows.s.sum()) + 1e-280
     points, group = np.unique(lowered + 0.0, axis=0, return_inverse=True)
     p = np.bincount(group.reshape(-1), weights=p, minlength=len(points)).astype(np.float64)
     # Less than the margin need not be proved. In this order, NaN gives the margin.
@@ -119,7 +120,7 @@ def prove_sup(
         value, w, j = _sweep(points, p)
         complete, method = True, "angular sweep around every point"
     else:
-        target = Target(level, level + 2.0 * margin)
+        target = Target(level, margin)
         target.see(seen[0] / x_unit / q_unit)
         value, found, w, j, complete = _boxes(points, p, target, deadline, n_threads)
         method = f"branch and bound over {found} boxes"
@@ -204,8 +205,8 @@ def _boxes(
     """Return a bound, the boxes visited, the best (w, anchor), and whether time sufficed.
 
     For fixed w, ``b -> sigma eta(w, b)`` is largest at a knot, where its slope falls: the sum of
-    ``sigma q_i`` over the points on it is negative, and so is one of its terms. So sigma is minus
-    the sign of q_j at each anchor.
+    ``sigma q_i`` over the points on it is negative, and so is one of its terms. (At the ends of the
+    range of b, eta is 0 but for the defect.) So sigma is minus the sign of q_j at each anchor.
 
     With a deadline, weaker bounds are proved first, to have one for all anchors.
     """
@@ -214,10 +215,10 @@ def _boxes(
         return time.perf_counter() > deadline
 
     anchors = [int(j) for j in np.flatnonzero(q)]
-    bounds, visited, goal = np.full(len(anchors), math.inf), 0, target
+    bounds, visited = np.full(len(anchors), math.inf), 0
     best, where, anchor = 0.0, np.eye(X.shape[1])[0], anchors[0]
     for ratio in (1.0,) if math.isinf(deadline) else RATIOS:
-        goal = Target(ratio * target.level, max(ratio * target.level, target.violation))
+        goal = target.times(ratio)
 
         def work(j: int, goal: Target = goal) -> AnchorProof:
             c = -0.5 * math.copysign(1.0, q[j]) * q

@@ -20,7 +20,7 @@ from helpers import gaussian, random_network, sampled_sup, tied
 from radontv import RadonTVRegressor
 from radontv.problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from radontv.solvers import Verification, prove, solve, verify
-from radontv.solvers._verify_boxes import Target
+from radontv.solvers._verify_boxes import Target, _bound_boxes
 from radontv.solvers._verify_rows import Rows
 from radontv.solvers._verify_sup import _boxes, _sweep
 
@@ -43,6 +43,7 @@ PROBLEMS = {
     "weights": RadonTVProblem(BASE.X, BASE.y, 0.01, sample_weight=np.arange(20.0) % 4),
     "far": RadonTVProblem(BASE.X[:, :2] + 1e5, BASE.y + 1e3, 0.01),
     "units": RadonTVProblem(1e60 * BASE.X, 1e-40 * BASE.y, 1e18),
+    "small units": RadonTVProblem(1e-60 * BASE.X, 1e40 * BASE.y, 1e-22),
     "n = d + 1": RadonTVProblem(BASE.X[:4], BASE.y[:4], 0.01),
     "one row": RadonTVProblem(BASE.X[:1], BASE.y[:1], 0.01),
     "affine": RadonTVProblem(BASE.X, BASE.X @ [1.0, 2.0, 3.0] + 1.0, 0.01),
@@ -319,13 +320,39 @@ def test_sweep_and_boxes_agree_in_the_plane(kind: str) -> None:
         q = problem.dual_point(random_network(2, 3, seed))
         sums = np.bincount(group.reshape(-1), weights=q)
         swept = _sweep(X, sums)[0]
-        boxed = _boxes(X, sums, Target(swept * (1 + 1e-9), math.inf), math.inf, 1)
+        boxed = _boxes(X, sums, Target(swept * (1 + 1e-9), 0.0), math.inf, 1)
         assert boxed[0] <= swept * (1 + 1e-9)
         assert boxed[-1]
         assert sampled_sup(problem, q, 2000) <= swept * (1 + 1e-12)
         # And no less can be proved.
-        raised = Target(0.9 * swept, 0.9 * swept)
-        assert _boxes(X, sums, raised, math.inf, 1)[0] >= swept * (1 - 1e-12)
+        low = _boxes(X, sums, Target(0.9 * swept, 0.0), math.inf, 1)[0]
+        assert swept * (1 - 1e-12) <= low <= swept * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("half", [1e-3, 0.05, 0.5])
+def test_no_direction_of_a_box_exceeds_its_bound(n: int, half: float) -> None:
+    rng = np.random.default_rng(n)
+    d = 3
+    for _ in range(60):
+        middle = rng.uniform(-1.0 + half, 1.0 - half, size=d)
+        middle[2], halves = 1.0, np.array([half, half, 0.0])
+        # Points whose sign changes on the box, where chords and free slopes are used, and others.
+        Z = np.cross(rng.standard_normal((n, d)), middle)
+        Z += np.where(rng.uniform(size=(n, 1)) < 0.7, 0.3 * half, 1.0) * rng.standard_normal((n, d))
+        c = rng.standard_normal(n)
+        c[0] = abs(c[0])
+        corners = np.array([[i, j, 0.0] for i in (-1, 0, 1) for j in (-1, 0, 1)])
+        steps = np.vstack([corners, rng.uniform(-1.0, 1.0, size=(200, d))])
+        u = middle + steps * halves
+        reached = float((np.abs(u @ Z.T) @ c / np.linalg.norm(u, axis=1)).max())
+        for level in (1e-3, 0.5 * abs(reached), 0.99 * abs(reached)):
+            bounds, values = _bound_boxes(
+                Z, c, np.linalg.norm(Z, axis=1), middle[None], halves[None],
+                np.array([math.inf]), level,
+            )  # fmt: skip
+            assert reached <= bounds[0] * (1 + 1e-12) + 1e-13
+            assert values[0] == pytest.approx(np.abs(middle @ Z.T) @ c / np.linalg.norm(middle))
 
 
 def test_null_space_defect_bounds_what_is_left() -> None:
