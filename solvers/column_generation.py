@@ -243,7 +243,8 @@ class ColumnGeneration:
         """Prove the bound of the best dual point; return violated planes, None if it holds."""
         core, unit = self.core, self.problem.reduction.y_scale**2
         slack = 0.95 * self.tol * abs(self._original(self.value)) / unit
-        threshold = proof_threshold(core, self.bound.q, self.value, slack)
+        constant = self.problem.reduction.constant / unit
+        threshold = proof_threshold(core, self.bound.q, self.value, slack, constant=constant)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
         found = bound_sup(
             core,

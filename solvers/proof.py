@@ -75,15 +75,21 @@ def bound_sup(
     )
 
 
-def proof_threshold(core: Core, q: Array, value: float, slack: float) -> float:
+def proof_threshold(
+    core: Core, q: Array, value: float, slack: float, *, constant: float = 0.0
+) -> float:
     """Return the largest U >= alpha for which a proof of sup |eta_q| <= U leaves a gap <= slack.
 
     The gap value - max_t {D(t q) : |t| U <= alpha} rises with U; it is bisected to a relative
     1e-3 of U / alpha - 1. If even U = alpha leaves more, alpha is returned.
+
+    `constant` is the misfit, in reduced units, that no function can remove because equal rows have
+    different targets. Its dual point is scaled by the same t <= alpha / U: (1 - t)^2 of it is lost.
     """
 
     def excess(eps: float) -> float:
-        return value - core.dual_value(q, core.alpha * (1.0 + eps)) - slack
+        lost = constant * (eps / (1.0 + eps)) ** 2
+        return value + lost - core.dual_value(q, core.alpha * (1.0 + eps)) - slack
 
     low, high = 0.0, 1e-15
     while excess(high) <= 0.0 and high < 1e3:
@@ -162,8 +168,10 @@ def prove(
     if core.d > 2:
         search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
         attained = search.search(lowered, neurons, SEARCH_STARTS).sup
+    constant = reduction.constant / reduction.y_scale**2
+    slack = 0.9 * tol * (primal + constant)
     threshold = max(
-        proof_threshold(core, lowered, primal, 0.9 * tol * primal),
+        proof_threshold(core, lowered, primal, slack, constant=constant),
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)

@@ -159,6 +159,21 @@ def test_a_perfect_fit_needs_no_proof() -> None:
     assert solution.certificate.primal <= 1e-25
 
 
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+@pytest.mark.parametrize("alpha", [5e-4, 1e-6])
+def test_the_misfit_of_equal_rows_is_part_of_the_proof(d: int, alpha: float) -> None:
+    # n = d + 1 distinct rows: affine functions fit their means, only rounding is left to prove.
+    X = np.vstack([np.zeros((3, d)), np.eye(d)])
+    y = np.zeros(len(X))
+    y[0] = 1.0
+    problem = RadonTVProblem(X, y, alpha)
+    solution = solve(problem, scope="global", time_limit=300.0)
+    assert solution.status.solved
+    assert_certifies(problem, solution.network, solution.certificate)
+    assert solution.certificate.primal == pytest.approx((2 / 3) / (2 * len(X)), rel=ROUNDING)
+    assert prove(problem, solution.network, tol=1e-6).relative_gap <= 1e-6
+
+
 def test_planted_violations_are_found_by_the_exact_oracles() -> None:
     # A bound below a planted neuron's |eta| would be no bound.
     for d in (1, 2, 3):
