@@ -17,10 +17,15 @@ t, D, F, gap  dual scale, dual and primal value, F - D    scalars             ``
 ============  ==========================================  ==================  ===================
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import losses
 from .certificate import Certificate, Scope
 from .network import Layers, RidgeSpline
 from .problem import RadonTVProblem, register_sup_oracle
+
+if TYPE_CHECKING:
+    from . import library
 
 __all__ = [
     "Certificate",
@@ -28,6 +33,16 @@ __all__ = [
     "RadonTVProblem",
     "RidgeSpline",
     "Scope",
+    "library",
     "losses",
     "register_sup_oracle",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Few need the library, and it reads a file.
+    if name == "library":
+        from importlib import import_module
+
+        return import_module(".library", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
