@@ -10,7 +10,8 @@ from .checks import Array
 Mask = NDArray[np.bool_]
 
 _SAME = 1e-12
-"""Two hyperplanes are one if their normals and biases agree to this relative accuracy."""
+"""Two hyperplanes are one if their unit normals, and their biases relative to the larger one, agree
+to this accuracy."""
 
 
 def merge_equal_and_antipodal(
@@ -49,21 +50,36 @@ def _points_backwards(weights: Array) -> Mask:
 
 
 def _same_hyperplane(weights: Array, biases: Array) -> NDArray[np.intp]:
-    """Return a group number per neuron; equal numbers mean equal hyperplanes up to rounding."""
-    rows = np.column_stack([weights, biases / max(1.0, float(np.abs(biases).max()))])
+    """Return a group number per neuron; equal numbers mean equal hyperplanes up to rounding.
+
+    Unit normals are compared entry by entry, biases relative to the larger of the two: neither
+    other neurons nor the units of the inputs may decide whether two knots are one.
+    """
+    everyone = np.zeros(len(weights), dtype=np.intp)
     # Sorted along a generic direction, equal rows are neighbours whatever their rounding.
-    order = np.argsort(rows @ np.sin(np.arange(1, rows.shape[1] + 1)), kind="stable")
-    rows = rows[order]
-    starts = np.abs(np.diff(rows, axis=0, prepend=np.inf)).max(axis=1) > _SAME
-    # All members must equal the first one: a chain of small steps leads far away.
-    while True:
-        label = np.cumsum(starts) - 1
-        far = np.abs(rows - rows[starts][label]).max(axis=1) > _SAME
-        if not far.any():
-            break
-        starts[np.flatnonzero(far)[np.unique(label[far], return_index=True)[1]]] = True
-    group = np.empty(len(rows), dtype=np.intp)
-    group[order] = label
+    along = weights @ np.sin(np.arange(1, weights.shape[1] + 1))
+    normal = _split(everyone, along, weights, np.ones_like(along))
+    group = _split(normal, biases, biases[:, None], np.abs(biases))
     # Numbered by first appearance: merging keeps the order of the neurons.
     first = np.unique(group, return_index=True)[1]
     return np.argsort(np.argsort(first))[group]
+
+
+def _split(group: NDArray[np.intp], key: Array, rows: Array, size: Array) -> NDArray[np.intp]:
+    """Split groups where rows, neighbours by `key`, differ by more than _SAME times their size."""
+    order = np.lexsort((key, group))
+    group, rows, size = group[order], rows[order], size[order]
+    apart = np.abs(np.diff(rows, axis=0)).max(axis=1) > _SAME * np.maximum(size[1:], size[:-1])
+    starts = np.concatenate([[True], (np.diff(group) != 0) | apart])
+    # All members must equal the first one: a chain of small steps leads far away.
+    while True:
+        label = np.cumsum(starts) - 1
+        head = np.flatnonzero(starts)[label]
+        away = np.abs(rows - rows[head]).max(axis=1)
+        far = away > _SAME * np.maximum(size, size[head])
+        if not far.any():
+            break
+        starts[np.flatnonzero(far)[np.unique(label[far], return_index=True)[1]]] = True
+    found = np.empty(len(rows), dtype=np.intp)
+    found[order] = label
+    return found

@@ -175,6 +175,17 @@ def test_a_wrong_number_of_features_is_named() -> None:
         random_network(2, 1, 0)(np.ones((4, 3)))
 
 
+@pytest.mark.parametrize("far", [1.0, 1e13, 1e200])
+@pytest.mark.parametrize("unit", [1.0, 1e-13, 1e-80, 1e80])
+def test_neither_a_far_neuron_nor_units_merge_different_knots(far: float, unit: float) -> None:
+    x = np.linspace(-2.0, 2.0, 81)[:, None] * unit
+    biases = np.append(np.linspace(-1.0, 1.0, 8), far) * unit
+    network = RidgeSpline(np.arange(1.0, 10.0), np.ones((9, 1)), biases, np.zeros(1), 0.0)
+    merged = network.merged()
+    assert merged.n_neurons == len(np.unique(biases))
+    np.testing.assert_allclose(merged(x), network(x), rtol=ROUNDING, atol=1e-12 * unit)
+
+
 def test_equal_hyperplanes_merge_whatever_lies_between_them() -> None:
     # Sorted by the first entry of the normal, the second row lies between the other two.
     first = 0.6 + np.array([0.0, 2.0**-53, 2.0**-52])
