@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from . import problems, solvers
 
 if TYPE_CHECKING:
+    from .certification import certify
     from .estimators import RadonTVRegressor
+    from .model_report import ModelReport
 
 try:
     __version__ = version("radontv")
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["RadonTVRegressor", "__version__", "problems", "solvers"]
+__all__ = ["ModelReport", "RadonTVRegressor", "__version__", "certify", "problems", "solvers"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,4 +32,12 @@ def __getattr__(name: str) -> Any:
         from .estimators import RadonTVRegressor
 
         return RadonTVRegressor
+    if name == "certify":
+        from .certification import certify
+
+        return certify
+    if name == "ModelReport":
+        from .model_report import ModelReport
+
+        return ModelReport
     raise AttributeError(f"module 'radontv' has no attribute {name!r}")
