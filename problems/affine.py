@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .checks import Array
+
+_UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +23,8 @@ class AffineBasis:
         ties and integer grids exact.
     columns : ndarray of shape (n_samples, rank + 1)
         B with B^T diag(s) B = I, whose columns span [1 X].
+    error : ndarray of shape (n_samples, rank + 1)
+        Bound of the distance of B from a matrix with exactly that span.
     maps : ndarray of shape (n_features, rank)
         M with B = [1, (X - mean) M].
     mean : ndarray of shape (n_features,)
@@ -30,6 +35,7 @@ class AffineBasis:
 
     centre: Array
     columns: Array
+    error: Array
     maps: Array
     mean: Array
     span: Array
@@ -43,8 +49,9 @@ class AffineBasis:
     def of(cls, X: Array, s: Array) -> AffineBasis:
         """Return the basis for rows X (n, d) with weights s > 0 of sum 1.
 
-        The rank is decided on columns scaled to unit spread, with tolerance
-        max(n, d) eps, so that it does not depend on the units of the features.
+        The rank is decided on columns scaled to unit spread, so that it does not depend on the
+        units of the features. Its tolerance is 4 max(n, d) eps of the largest singular value, and
+        what rounding of the inputs themselves, 8 eps max_i |x_ik| in feature k, can produce.
         """
         n, d = X.shape
         mean = s @ X
@@ -55,17 +62,36 @@ class AffineBasis:
         noise = 8 * np.finfo(np.float64).eps * np.abs(X).max(axis=0, initial=0.0)
         live = spread > noise
         scale = np.where(live, spread, 1.0)
-        root = np.sqrt(s)
-        u, sigma, vt = np.linalg.svd(
-            root[:, None] * np.where(live, centred / scale, 0.0), full_matrices=False
-        )
-        tol = max(n, d) * np.finfo(np.float64).eps * (sigma[0] if sigma.size else 0.0)
-        rank = int((sigma > 4 * tol).sum())
-        columns = np.column_stack([np.ones(n), u[:, :rank] / root[:, None]])
-        maps = vt[:rank].T / sigma[:rank] / scale[:, None]
+        centred = np.where(live, centred / scale, 0.0)
+        sigma, vt = np.linalg.svd(np.sqrt(s)[:, None] * centred, full_matrices=False)[1:]
+        tol = 4 * max(n, d) * np.finfo(np.float64).eps * (sigma[0] if sigma.size else 0.0)
+        rank = int((sigma > tol + np.linalg.norm(np.where(live, noise / scale, 0.0))).sum())
+        # Not the left singular vectors: in rows of small weight they are not affine functions.
+        maps = vt[:rank].T / sigma[:rank]
+        columns = np.column_stack([np.ones(n), centred @ maps])
+        rounding = (d + 8) * _UNIT_ROUNDOFF * (np.abs(centred) @ np.abs(maps))
+        error = np.column_stack([np.zeros(n), rounding])
+        maps = maps / scale[:, None]
         maps[~live] = 0.0
         span = np.linalg.qr(scale[:, None] * vt[:rank].T * live[:, None])[0]
-        return cls(_with_few_bits(mean, spread), columns, maps, mean, span)
+        return cls(_with_few_bits(mean, spread), columns, error, maps, mean, span)
+
+    def distance(self, q: Array, s: Array) -> float:
+        """Return E: some q - e has A^T (q - e) = 0 exactly, and (sum_i e_i^2 / s_i)^1/2 <= E.
+
+        e = S B (B^T S B)^-1 B^T q, hence E = |B^T q| / (1 - kappa), kappa >= |B^T S B - I|; the
+        distance of B from the range of A is counted on top. Infinite if kappa is not small.
+        """
+        root, B = np.sqrt(s)[:, None], self.columns
+        count = B.shape[1]
+        kappa = float(np.linalg.norm((root * B).T @ (root * B) - np.eye(count)))
+        kappa += 3.0 * float(np.linalg.norm(root * self.error))
+        kappa += 4.0 * (len(q) + 8) * count * _UNIT_ROUNDOFF
+        if not kappa < 0.5:
+            return math.inf
+        along = np.abs([math.fsum((q * column).tolist()) for column in B.T])
+        slack = np.abs(q) @ (self.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
+        return float(np.linalg.norm(along + slack)) / (1.0 - kappa)
 
     def evaluate(self, theta: Array) -> tuple[Array, float]:
         """Return (coef, intercept) of the function with coefficients `theta` in this basis."""

@@ -11,6 +11,7 @@ the primal; the derivation is in docs/mathematics.md).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,40 +47,47 @@ def duality_gap(
     s: Array,
     z: Array,
     q: Array,
-    affine_values: Array,
     amplitudes: Array,
     eta_values: Array,
     alpha: float,
     sup_bound: float,
     error: Array,
+    distance: float,
+    spare: float,
 ) -> DualGap:
     """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
 
     gap(t) = sum_k (alpha |a_k| - t a_k eta_k)
-             + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i] - t q.(A c) + rounding
+             + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i] + rounding
 
-    where q.(A c) vanishes up to rounding and `rounding` bounds the error of the sums.
+    `rounding` bounds the error of the sums, and the difference to the nearest q - e that has
+    A^T (q - e) = 0 exactly. With (sum_i e_i^2 / s_i)^1/2 <= E and |eta_e| <= `spare` it is at most
+
+        t E (2 sum_i s_i [...])^1/2 + t^2 E^2 / 2 + t spare sum_k |a_k|
+
+    for the squared loss, whose [...] is 1/2 (y_i - z_i - t p_i)^2.
 
     Parameters
     ----------
     loss, y, s : Loss, ndarray of shape (n,), ndarray of shape (n,)
         Data with positive weights.
-    z, affine_values : ndarray of shape (n,)
-        Fitted values of the network and of its affine part.
+    z : ndarray of shape (n,)
+        Fitted values of the network.
     q : ndarray of shape (n,)
-        Dual point with A^T q = 0.
+        Dual point with A^T q = 0 up to rounding.
     amplitudes, eta_values : ndarray of shape (n_neurons,)
         a_k and eta_q(w_k, b_k).
     alpha, sup_bound : float
-        Penalty, and U above.
+        Penalty, and U above, valid for q - e.
     error : ndarray of shape (n,)
         Bound of the floating-point error of z, and of what q.z sums up.
+    distance, spare : float
+        E, and a bound of |eta_e|.
     """
     limit = alpha / sup_bound if sup_bound > 0 else np.inf
     t = loss.dual_scale(y, q, s, limit)
     atoms = alpha * np.abs(amplitudes) - t * amplitudes * eta_values
     fit = s * loss.fenchel_gap(y, z, t * q / s)
-    drift = t * q * affine_values
     size = (
         float(np.sum(alpha * np.abs(amplitudes) + np.abs(t * amplitudes * eta_values)))
         + float(np.sum(s * loss.value(y, z)))
@@ -88,5 +96,8 @@ def duality_gap(
     rounding = (len(y) + len(amplitudes) + 8) * _UNIT_ROUNDOFF * size
     slope = np.abs(s * loss.gradient(y, z)) + np.abs(t * q)
     rounding += 2.0 * float(slope @ error)
-    gap = float(atoms.sum()) + float(fit.sum()) - float(drift.sum())
+    moved = abs(t) * distance
+    rounding += moved * math.sqrt(2.0 * float(fit.sum())) + 0.5 * moved * moved
+    rounding += abs(t) * spare * float(np.abs(amplitudes).sum())
+    gap = float(atoms.sum()) + float(fit.sum())
     return DualGap(max(gap, 0.0) + rounding, t, rounding)

@@ -21,6 +21,10 @@ SupOracle = Callable[["RadonTVProblem", Array], float]
 """Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
 
 
+MOST_ROUNDING = 1e-9
+"""Part of the objective of f = 0 that may be put down to rounding."""
+
+
 @dataclass(frozen=True, eq=False)
 class RadonTVProblem:
     """Minimise F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f) over all functions f on R^d.
@@ -115,6 +119,12 @@ class RadonTVProblem:
         return AffineBasis.of(self.X[self._live], self.s[self._live])
 
     @cached_property
+    def _radius(self) -> float:
+        """Largest distance of a row from the mean: |eta_e| <= 2 radius sum_i |e_i|."""
+        apart = self.X[self._live] - self.affine.mean
+        return float(np.sqrt(np.max(np.einsum("ij,ij->i", apart, apart), initial=0.0)))
+
+    @cached_property
     def _live(self) -> np.ndarray:
         return self.s > 0
 
@@ -199,8 +209,14 @@ class RadonTVProblem:
 
         With residuals no larger than the evaluation error e, the terms of a gap add up to less
         than 16 sum_i s_i e_i^2 for a loss of curvature 1: an error of 8 e stands for all of them.
+
+        Never more than 1e-9 sum_i s_i l(y_i, 0): a network whose values rounding changes by more
+        than that (huge terms that cancel) has not been evaluated, and its gap must not count as 0.
         """
-        return self.loss.resolution(self.s[self._live], 8.0 * self.evaluation_error(network))
+        s, y = self.s[self._live], self.y[self._live]
+        zero = float(s @ self.loss.value(y, np.zeros_like(y)))
+        own = self.loss.resolution(s, 8.0 * self.evaluation_error(network))
+        return min(own, MOST_ROUNDING * zero)
 
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
         """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
@@ -247,20 +263,23 @@ class RadonTVProblem:
         q = self._dual_point(fitted) if dual_point is None else self.project(dual_point)
         values = self.eta(q, merged.weights, merged.biases)
         attained = max(float(np.abs(values).max(initial=0.0)), sup_attained or 0.0)
-        bound = max(float(sup_bound), attained)
-        affine = self.X[live] @ fitted.coef + fitted.intercept
+        # What holds must hold for the nearest vector that is in the null space exactly.
+        distance = self.affine.distance(q[live], s)
+        spare = 2.0 * self._radius * distance
+        bound = max(float(sup_bound), attained) + spare
         proved = duality_gap(
             self.loss,
             y,
             s,
             z,
             q[live],
-            affine,
             merged.amplitudes,
             values,
             self.alpha,
             bound,
             self.evaluation_error(fitted),
+            distance,
+            spare,
         )
         primal, tiny = self.objective(network), np.finfo(float).tiny
         resolution = self.resolution(fitted)

@@ -92,7 +92,8 @@ class Rows:
         mean = s @ C / s.sum()
         root = np.sqrt(s)[:, None]
         sigma, vt = np.linalg.svd(root * (C - mean), full_matrices=False)[1:]
-        rank = int((sigma > 8 * max(n, d) * U * sigma[0]).sum()) if sigma[0] > 0 else 0
+        noise = 16 * U * float(np.linalg.norm(largest[varies] / spread[varies]))
+        rank = int((sigma > 8 * max(n, d) * U * sigma[0] + noise).sum())
         V = vt[:rank].T / sigma[:rank]
         maps, shift = V / unit[:, None], mean @ V
         constant = np.full((n, 1), 1.0 / math.sqrt(s.sum()))

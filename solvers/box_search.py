@@ -211,13 +211,6 @@ def root_jobs(X: Array, q: Array) -> list[Job]:
 
     ``sigma eta_j(w) <= 1/2 sum_{sigma q_i > 0} |q_i| ||x_i - x_j||`` for the sign with
     ``sigma q_j < 0``; evenness of eta_j covers the faces ``u_f = -1``.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Inputs.
-    q : ndarray of shape (n_samples,)
-        Dual vector.
     """
     boxes, jobs = root_boxes(X.shape[1]), []
     for group in np.array_split(np.flatnonzero(q), len(q) // 256 + 1):

@@ -189,7 +189,8 @@ def branch_and_bound(
         n_boxes=search.n_boxes,
         seconds=time.perf_counter() - start,
     )
-    level = max(threshold, search.level + margin, result.attained) * (1 + 2 * RAISE) + 2 * margin
+    begun = 0.0 if resume is None else resume.level + margin
+    level = max(threshold, begun, result.attained) * (1 + 2 * RAISE) + 2 * margin
     return replace(result, complete=bound <= level, interrupted=interrupted)
 
 

@@ -25,8 +25,9 @@ from .sparsify import reduce_neurons
 STARTS, STARTS_PER_NEURON = 32, 1.5
 """New starts of an ordinary round: at least, and per neuron, since larger networks need more new
 columns a round."""
-THOROUGH_PER_DIMENSION, THOROUGH_STARTS = 100, 1000
-"""New starts per dimension, and at most, of the search that must confirm convergence."""
+THOROUGH_PER_DIMENSION, THOROUGH_PER_NEURON, THOROUGH_STARTS = 100, 20, 1000
+"""New starts of the search that must confirm convergence: per dimension or per neuron, and at
+most, unless the search stays within the budget."""
 MOST_COLUMNS = 1000
 """New neurons per round, or half as many as there are."""
 LATE_GAP, LATE_EFFORT = 0.15, 4
@@ -145,8 +146,7 @@ class ColumnGeneration:
             found = self._price(self.q, self._new_starts())
             self._emit()
             if self.gap <= local_tol:
-                thorough = min(THOROUGH_PER_DIMENSION * self.core.d, THOROUGH_STARTS)
-                found = self._price(self.bound.q, thorough, thorough=True)
+                found = self._price(self.bound.q, self._thorough_starts(), thorough=True)
                 if self.gap > local_tol:
                     # The ordinary search had missed a maximum: it must look harder from now on.
                     self.starts = min(2 * self.starts, THOROUGH_STARTS)
@@ -185,12 +185,16 @@ class ColumnGeneration:
         wanted = int(STARTS_PER_NEURON * len(self.neurons))
         return max(self.starts, min(wanted, int(self._budget() / self.core.n)))
 
+    def _thorough_starts(self) -> int:
+        wanted = max(THOROUGH_PER_DIMENSION * self.core.d, THOROUGH_PER_NEURON * len(self.neurons))
+        return min(wanted, max(THOROUGH_STARTS, int(BUDGET / self.core.n)))
+
     def _budget(self) -> float:
         return BUDGET * (LATE_EFFORT if self.gap < LATE_GAP else 1)
 
     def _price(self, q: Array, starts: int, *, thorough: bool = False) -> Candidates:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
-        budget = np.inf if thorough else self._budget()
+        budget = None if thorough else self._budget()
         found = self.pricing.search(q, self.neurons, starts, budget=budget)
         sup = found.sup
         value = self.core.dual_value(q, sup)

@@ -34,7 +34,8 @@ class SupBound:
     witnesses_biases : ndarray of shape (m,)
         Their biases.
     complete : bool
-        Whether the search finished: ``bound <= max(threshold, attained)`` up to the margin.
+        Whether the search finished: ``bound <= max(threshold, attained)`` up to the margin, or
+        the level of the proof that was resumed.
     n_boxes : int
         Number of boxes (branch and bound) or candidates (sweeps) visited.
     seconds : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ BUDGET = 3_000_000
 must do, so that rounds stay short on large data."""
 SPREADS = (0.1, 0.2, 0.5)
 """Lengths of the random steps away from known maxima; new maxima mostly appear near old ones."""
+CLOSE, CLOSE_LOGS = 8, (math.log(3e-4), math.log(0.03))
+"""Starts close to each neuron in a thorough search, and their range of log distances: a small
+maximum beside a large one is reached from next to it only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +64,12 @@ class Pricing:
         self.shape = 1.0 / np.maximum(core.X.std(axis=0), 1e-12) if core.d else np.ones(0)
 
     def search(
-        self, q: Array, neurons: Neurons, n_starts: int, *, budget: float = np.inf
+        self, q: Array, neurons: Neurons, n_starts: int, *, budget: float | None = None
     ) -> Candidates:
         """Return the maxima reached from the neurons, the last maxima and `n_starts` others.
 
-        Of the known planes a random part must do if they are more than budget / n.
+        With a budget, a random part of the known planes must do if they are more than budget / n;
+        without one the search is thorough, and starts close to every neuron as well.
         """
         starts = self._starts(neurons, n_starts, budget)
         values, biases = np.empty(len(starts)), np.empty(len(starts))
@@ -97,15 +102,20 @@ class Pricing:
         sup = max(np.abs(eta).max(initial=0.0), own.max(initial=0.0))
         return Candidates(np.abs(eta), np.sign(eta), planes[keep], float(sup))
 
-    def _starts(self, neurons: Neurons, count: int, budget: float) -> Array:
+    def _starts(self, neurons: Neurons, count: int, budget: float | None) -> Array:
         d = self.core.d
         if d == 1:
             return np.ones((1, 1))
         known = np.concatenate([neurons.planes[:, :d], self.pool])
-        most = max(budget / self.core.n, 2 * CHUNK)
-        if len(known) > most:
-            known = known[np.sort(self.rng.choice(len(known), size=int(most), replace=False))]
         parts = [known]
+        if budget is None:
+            base = np.repeat(neurons.planes[:, :d], CLOSE, axis=0)
+            spread = np.exp(self.rng.uniform(*CLOSE_LOGS, size=(len(base), 1)))
+            parts.append(base + spread / np.sqrt(d) * self.rng.normal(size=base.shape))
+        elif len(known) > max(budget / self.core.n, 2 * CHUNK):
+            most = int(max(budget / self.core.n, 2 * CHUNK))
+            known = known[np.sort(self.rng.choice(len(known), size=most, replace=False))]
+            parts = [known]
         fresh = count
         if len(known):
             fresh = count // 4

@@ -14,17 +14,20 @@ from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array, as_positive, check_features
 from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
-from .events import Callback, Event
+from .events import Callback
 from .frontier import Frontier
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import Pricing
+from .proof_watcher import ProofWatcher
 from .sweep import sup_eta_1d, sup_eta_2d
+from .sweep_3d import sup_eta_3d
 
+MOST_SWEPT = 100
+"""Points in three dimensions up to which the exact sweep, O(n^3 log n), is preferred. Boxes are
+somewhat faster from half as many on, but may never end on clusters and near duplicates."""
 SEARCH_STARTS = 256
 """Starts of the search that precedes a proof: a violation found early saves the proof."""
-SAVE_SECONDS = 30.0
-"""What a killed proof loses at the most, apart from the time to write its state."""
 
 
 def bound_sup(
@@ -40,7 +43,7 @@ def bound_sup(
     resume: Frontier | None = None,
     watch: Callable[[Frontier], None] | None = None,
 ) -> SupBound:
-    """Return a proved bound on sup |eta_q|: a scan (1-D), a sweep (2-D), branch and bound (3-D on).
+    """Return a proved bound on sup |eta_q|: scan (1-D), sweep (2-D, small 3-D) or boxes.
 
     Parameters
     ----------
@@ -61,6 +64,8 @@ def bound_sup(
         return sup_eta_1d(core.X, q, threshold=threshold)
     if core.d == 2:
         return sup_eta_2d(core.X, q, n_threads, threshold=threshold)
+    if core.d == 3 and core.n <= MOST_SWEPT:
+        return sup_eta_3d(core.X, q, n_threads, threshold=threshold)
     return branch_and_bound(
         core.X,
         q,
@@ -175,7 +180,7 @@ def prove(
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)
-    watcher = _Watcher(problem, network, q, checkpoint, callback, start)
+    watcher = ProofWatcher(problem, network, q, checkpoint, callback, start)
     found = bound_sup(
         core,
         lowered,
@@ -190,57 +195,6 @@ def prove(
     )
     watcher.save()
     return certify_bound(problem, network, q, found)
-
-
-class _Watcher:
-    """Saves the frontier of a running proof and turns it into events."""
-
-    def __init__(
-        self,
-        problem: RadonTVProblem,
-        network: RidgeSpline,
-        q: Array,
-        checkpoint: str | os.PathLike[str] | None,
-        callback: Callback | None,
-        start: float,
-    ) -> None:
-        self.problem, self.network, self.q = problem, network, q
-        self.checkpoint, self.callback, self.start = checkpoint, callback, start
-        self.saved, self.round, self.stopped = time.perf_counter(), 0, False
-        self.frontier: Frontier | None = None
-
-    def __call__(self, frontier: Frontier) -> None:
-        """Take note of the frontier; save it if the last time was long ago."""
-        self.frontier = frontier
-        if time.perf_counter() - self.saved >= SAVE_SECONDS:
-            self.save()
-        if self.callback is None:
-            return
-        reduction = self.problem.reduction
-        bound = reduction.raise_bound(frontier.bound, self.q)
-        state = self.problem.certificate(self.network, bound, Scope.GLOBAL, dual_point=self.q)
-        event = Event(
-            self.round,
-            time.perf_counter() - self.start,
-            self.network.n_neurons,
-            state.primal,
-            state.dual,
-            state.relative_gap,
-            Scope.GLOBAL,
-            bound / self.problem.alpha - 1.0,
-            "proof",
-            frontier.n_boxes,
-            frontier.n_open,
-            frontier.remaining,
-        )
-        self.round += 1
-        self.stopped = bool(self.callback(event)) or self.stopped
-
-    def save(self) -> None:
-        """Write the last frontier to the checkpoint, if there are both."""
-        if self.checkpoint is not None and self.frontier is not None:
-            self.frontier.save(self.checkpoint)
-            self.saved = time.perf_counter()
 
 
 def certify_bound(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
 from .oracle import Array, SupBound, assemble, rounding_margin
+from .parallel import in_threads
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -146,12 +146,7 @@ def sup_eta_2d(X: Array, q: Array, n_jobs: int = 1, *, threshold: float = math.i
         last = min(first + ANCHORS_PER_TASK, n)
         return int(_sweep_anchors(X, q, first, last, values, weights))
 
-    firsts = range(0, n, ANCHORS_PER_TASK)
-    if n_jobs == 1 or len(firsts) < 2:
-        visited = sum(map(task, firsts))
-    else:
-        with ThreadPoolExecutor(n_jobs) as pool:
-            visited = sum(pool.map(task, firsts))
+    visited = sum(in_threads(task, range(0, n, ANCHORS_PER_TASK), n_jobs))
     order = np.argsort(-values, kind="stable")[:1024]
     keep = [j for k, j in enumerate(order) if k == 0 or values[j] > threshold]
     return assemble(

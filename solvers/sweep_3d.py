@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ._sweep_3d_kernels import LOOSE, sweep_anchors
 from .oracle import UNIT_ROUNDOFF, Array, SupBound, assemble, rounding_margin
+from .parallel import in_threads
 
 ANCHORS_PER_TASK = 2
 DELTA = 64 * UNIT_ROUNDOFF / LOOSE
@@ -78,11 +78,7 @@ def sup_eta_3d(X: Array, q: Array, n_jobs: int = 1, *, threshold: float = math.i
     visited = task(0, 0.0)
     floor = min(float(np.max(best[:, 0], initial=0.0)), threshold / unit)
     firsts = range(ANCHORS_PER_TASK, n, ANCHORS_PER_TASK)
-    if n_jobs == 1 or len(firsts) < 2:
-        visited += sum(task(first, floor) for first in firsts)
-    else:
-        with ThreadPoolExecutor(n_jobs) as pool:
-            visited += sum(pool.map(lambda first: task(first, floor), firsts))
+    visited += sum(in_threads(lambda first: task(first, floor), firsts, n_jobs))
     order = np.argsort(-best[:, 0], kind="stable")[:1024]
     keep = [j for m, j in enumerate(order) if m == 0 or best[j, 0] * unit > threshold]
     # The height of a missed cell over its boundary, 1 / cos r - 1 <= r^2 for r <= 1/2.

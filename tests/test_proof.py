@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from helpers import (
 
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope
 from radontv.solvers import prove, solve
+from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.core import Core, Neurons
 from radontv.solvers.events import Event
 from radontv.solvers.pricing import Pricing
@@ -98,7 +100,7 @@ def test_bounds_of_unconverged_networks_are_tight(name: str) -> None:
 def test_a_proof_out_of_time_is_still_a_bound(d: int, limit: float) -> None:
     problem = gaussian(d, 60, 0.3)
     network = solve(problem, tol=1e-4).network
-    best = solve(problem, tol=1e-8).certificate.primal
+    best = solve(problem, tol=1e-8).certificate
     proof = prove(problem, network, tol=1e-6, time_limit=limit)
     assert proof.scope is Scope.GLOBAL
     assert np.isfinite(proof.sup_bound)
@@ -106,6 +108,34 @@ def test_a_proof_out_of_time_is_still_a_bound(d: int, limit: float) -> None:
     assert proof.dual <= best
     assert_certifies(problem, network, proof)
     assert heavy_search(problem, problem.dual_point(network)) <= proof.sup_bound
+
+
+def test_more_boxes_give_no_worse_a_bound() -> None:
+    problem = gaussian(6, 60, 0.3)
+    core = Core.of(problem)
+    q = problem.reduction.reduce_dual(problem.dual_point(solve(problem, tol=1e-4).network))
+    bounds = [
+        branch_and_bound(core.X, q, core.alpha, max_boxes=most, n_jobs=1).bound
+        for most in (1, 1_000, 10_000, 30_000)
+    ]
+    assert all(b <= a * (1 + ROUNDING) for a, b in itertools.pairwise(bounds))
+
+
+def test_a_dual_point_of_rounding_size_is_bounded_at_once() -> None:
+    core = Core.of(gaussian(4, 30, 0.3))
+    noise = 1e-20 * np.random.default_rng(0).standard_normal(core.n)
+    found = bound_sup(core, core.s * core.without_affine(noise), 0.0, stop_at_violation=False)
+    assert found.complete and found.attained <= found.bound <= 1e-15
+
+
+def test_rounding_is_no_excuse_for_a_gap() -> None:
+    # Four rows within 1e-16 of a line: affine functions with huge slopes, which rounding ruins.
+    for seed in range(20):
+        problem = tied("flat", 4, 2, 0.5, seed)
+        certificate = solve(problem).certificate
+        assert certificate.resolution <= 1e-9 * problem.objective(RidgeSpline.affine(np.zeros(2)))
+        if certificate.relative_gap == 0.0:
+            assert certificate.gap <= 1e-9 * problem.objective(RidgeSpline.affine(np.zeros(2)))
 
 
 def test_a_saved_proof_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -142,9 +172,9 @@ def test_a_proof_reports_what_it_has_proved_and_stops_on_request() -> None:
 
     proof = prove(problem, network, tol=1e-6, callback=watch, memory_limit=0.1)
     assert len(events) >= 2 and proof.scope is Scope.GLOBAL
-    best = solve(problem, tol=1e-8).certificate.primal
+    best = solve(problem, tol=1e-8).certificate
     for event in events:
-        assert event.stage == "proof" and event.dual <= best <= event.primal
+        assert event.stage == "proof" and event.dual <= best.primal and best.dual <= event.primal
         assert event.n_open > 0 and event.n_boxes > 0 and event.remaining > 0.0
     assert proof.sup_bound <= (1.0 + events[0].violation) * problem.alpha * (1 + 1e-9)
 

@@ -7,6 +7,7 @@ import pytest
 from helpers import IDENTITY, ROUNDING, gaussian, random_network, sampled_sup, targets, tied
 
 from radontv.problems import RadonTVProblem, RidgeSpline
+from radontv.problems.affine import project_out_affine
 from radontv.solvers.core import Core
 
 KINDS = ("grid", "duplicates", "binary", "collinear", "flat")
@@ -179,3 +180,26 @@ def test_the_core_evaluates_the_original_objective(problem: RadonTVProblem) -> N
     fitted = problem.refit_affine(network)
     assert r.y_scale**2 * value + r.constant == pytest.approx(problem.objective(fitted), rel=1e-8)
     assert np.abs(core.basis.columns.T @ q).max() <= IDENTITY * np.abs(q).sum()
+
+
+@pytest.mark.parametrize(("n", "d"), [(3, 2), (4, 2), (6, 2), (5, 3), (8, 4)])
+def test_rounding_of_flat_rows_is_no_dimension(n: int, d: int) -> None:
+    """Rows in a hyperplane away from the origin spread across it by their own rounding only."""
+    for seed in range(40):
+        problem = tied("flat", n, d, 0.5, seed)
+        assert problem.reduction.rank == problem.affine.rank == d - 1
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_affine_columns_are_affine_in_rows_of_tiny_weight(d: int) -> None:
+    rng = np.random.default_rng(0)
+    X, weights = rng.standard_normal((20, d)), 10.0 ** rng.uniform(-20, 0, size=20)
+    basis = RadonTVProblem(X, X[:, 0], 0.1, sample_weight=weights).affine
+    values = np.column_stack([np.ones(20), (X - basis.mean) @ basis.maps])
+    assert np.all(np.abs(basis.columns - values) <= 2 * basis.error + ROUNDING * np.abs(values))
+    s = weights / weights.sum()
+    q = rng.standard_normal(20) * s
+    along = float(np.linalg.norm(basis.columns.T @ q))
+    assert along <= basis.distance(q, s) <= 1.001 * along
+    projected = project_out_affine(basis, q, s)
+    assert basis.distance(projected, s) <= 1e-14 * np.sqrt(np.sum(q * q / s))

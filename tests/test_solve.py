@@ -543,3 +543,16 @@ def test_a_trained_network_is_never_below_the_bound() -> None:
         )[0]
         trained = problem.refit_affine(RidgeSpline(a, network.weights, network.biases, np.zeros(3)))
         assert problem.objective(trained) >= bound
+
+
+@pytest.mark.parametrize(
+    ("d", "n", "lam", "seed"),
+    [(3, 300, 0.3, 0), (3, 300, 0.3, 14), (3, 300, 0.1, 24), (3, 100, 0.03, 10), (4, 150, 0.3, 0)],
+)
+def test_local_gaps_survive_a_proof(d: int, n: int, lam: float, seed: int) -> None:
+    """The search that confirms convergence finds small maxima beside large ones."""
+    problem = gaussian(d, n, lam, seed)
+    solution = solve(problem, tol=1e-6)
+    proved = prove(problem, solution.network, tol=1e-6, time_limit=300.0)
+    assert solution.certificate.relative_gap <= 1e-6
+    assert proved.relative_gap <= 1e-6

@@ -508,3 +508,18 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
         Certificate.load(tmp_path / "none.json")
     with pytest.raises(FileNotFoundError):
         solved("d=2").save(tmp_path / "none" / "proof.json")
+
+
+@pytest.mark.parametrize("seed", [17, 19, 35, 95, 115, 119])
+def test_weights_over_fifteen_orders_of_magnitude(seed: int) -> None:
+    """Affine functions must be exact in rows of tiny weight, and A^T q = 0 up to a counted rest."""
+    rng = np.random.default_rng(seed)
+    d = 1 + seed % 3
+    n = rng.integers(d + 2, 14)
+    X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+    weights = 10.0 ** rng.uniform(-15, 0, size=n)
+    weights = np.where(rng.random(n) < 0.3, 1.0, 1e-15)
+    problem = RadonTVProblem(X, y, 10.0 ** rng.uniform(-4, -1), sample_weight=weights)
+    certificate = solve(problem, tol=1e-9, scope="global", time_limit=60.0).certificate
+    checked = verify(certificate, problem)
+    assert checked.valid, str(checked)
