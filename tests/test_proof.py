@@ -100,7 +100,7 @@ def test_bounds_of_unconverged_networks_are_tight(name: str) -> None:
 def test_a_proof_out_of_time_is_still_a_bound(d: int, limit: float) -> None:
     problem = gaussian(d, 60, 0.3)
     network = solve(problem, tol=1e-4).network
-    best = solve(problem, tol=1e-8).certificate
+    best = solve(problem, tol=1e-8).certificate.primal
     proof = prove(problem, network, tol=1e-6, time_limit=limit)
     assert proof.scope is Scope.GLOBAL
     assert np.isfinite(proof.sup_bound)
