@@ -283,7 +283,7 @@ class RadonTVProblem:
         )
         primal, tiny = self.objective(network), np.finfo(float).tiny
         resolution = self.resolution(fitted)
-        gap = proved.gap + self._gain_of_refit(network, fitted, primal)
+        gap = float(proved.gap + self._gain_of_refit(network, fitted, primal))
         return Certificate(
             primal=primal,
             dual=primal - gap,

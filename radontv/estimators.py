@@ -152,10 +152,7 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
             The fitted estimator.
         """
         before: Any = getattr(self, "network_", None) if self.warm_start else None
-        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weights = _weights(sample_weight, rows)
-        live = weights > 0
-        rows, targets, weights = rows[live], targets[live], weights[live]
+        rows, targets, weights = self._data(X, y, sample_weight, reset=True)
         change = (
             Standardization.of(rows, weights)
             if self.standardize
@@ -170,6 +167,15 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         usable = before is not None and before.n_features == rows.shape[1]
         self._keep(self._solve(problem, change.to_standard(before) if usable else None), change)
         return self
+
+    def _data(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> tuple[Array, Array, Array]:
+        """Return valid rows, targets and weights, those of weight 0 left out."""
+        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=reset)
+        weights = _weights(sample_weight, rows)
+        live = weights > 0
+        return rows[live], targets[live], weights[live]
 
     def _solve(self, problem: RadonTVProblem, before: RidgeSpline | None) -> Solution:
         """Solve the problem, warning if the tolerance is not met."""
@@ -232,15 +238,15 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         """Return the problem that `certificate_` is about, from the data of `fit`.
 
         It goes with `standardized_network()`: ``prove(model.standardized_problem(X, y),
-        model.standardized_network())`` repeats the proof.
+        model.standardized_network())`` repeats the proof. Like `fit`, it drops rows of weight 0.
         """
         check_is_fitted(self)
-        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=False)
+        rows, targets, weights = self._data(X, y, sample_weight, reset=False)
         return RadonTVProblem(
             Standardization(self.mean_, self.scale_).inputs(rows),
             targets,
             alpha=self.alpha_,
-            sample_weight=_weights(sample_weight, rows),
+            sample_weight=weights,
         )
 
     def standardized_network(self) -> RidgeSpline:

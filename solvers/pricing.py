@@ -110,6 +110,9 @@ class Pricing:
         parts = [known]
         if budget is None:
             base = np.repeat(neurons.planes[:, :d], CLOSE, axis=0)
+            most = max(count, int(BUDGET / self.core.n))
+            if len(base) > most:
+                base = base[np.sort(self.rng.choice(len(base), size=most, replace=False))]
             spread = np.exp(self.rng.uniform(*CLOSE_LOGS, size=(len(base), 1)))
             parts.append(base + spread / np.sqrt(d) * self.rng.normal(size=base.shape))
         elif len(known) > max(budget / self.core.n, 2 * CHUNK):

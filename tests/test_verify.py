@@ -114,6 +114,10 @@ def test_the_estimators_certificate_is_confirmed_for_its_problem() -> None:
     model = RadonTVRegressor(alpha=0.05, scope="global").fit(BASE.X, BASE.y)
     assert verify(model.certificate_, model.standardized_problem(BASE.X, BASE.y)).valid
     assert not verify(model.certificate_, RadonTVProblem(BASE.X, BASE.y, 0.05)).valid
+    weights = np.arange(len(BASE.y)) % 3.0
+    model.fit(BASE.X, BASE.y, sample_weight=weights)
+    problem = model.standardized_problem(BASE.X, BASE.y, sample_weight=weights)
+    assert verify(model.certificate_, problem).valid
 
 
 # --- forgeries -----------------------------------------------------------------------------
