@@ -91,7 +91,7 @@ class AffineBasis:
             return math.inf
         along = np.abs([math.fsum((q * column).tolist()) for column in B.T])
         slack = np.abs(q) @ (self.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
-        return float(np.linalg.norm(along + slack)) / (1.0 - kappa)
+        return float(np.linalg.norm(along + slack) / (1.0 - kappa))
 
     def evaluate(self, theta: Array) -> tuple[Array, float]:
         """Return (coef, intercept) of the function with coefficients `theta` in this basis."""

@@ -174,7 +174,7 @@ class Search:
         """Return the largest bound of a box that is not proved below the goal."""
         return max((float(job.bounds.max()) for job in self.open_jobs()), default=-math.inf)
 
-    def snapshot(self, digest: str, seconds: float) -> Frontier:
+    def snapshot(self, digest: str, seconds: float, margin: float) -> Frontier:
         """Return what is left to do, consistent at any moment outside of `start_round`."""
         with self.lock:
             jobs, level = self.open_jobs(), max(self.level, self.goal)
@@ -186,10 +186,10 @@ class Search:
         counts = [len(job.bounds) for job in jobs]
         anchors = np.repeat(np.array([job.anchor for job in jobs], dtype=np.int64), counts)
         whole = max(np.count_nonzero(self.q) * d * 2.0 ** (d - 1), 1.0)
-        share = min(measure(boxes[bounds > level]) / whole, 1.0)
+        share = min(float(measure(boxes[bounds > level]) / whole), 1.0)
         return Frontier(
             digest, level, anchors, boxes, bounds, np.array(leads).reshape(-1, d), n_boxes,
-            seconds, share,
+            seconds, margin, share,
         )  # fmt: skip
 
 

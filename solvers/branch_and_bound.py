@@ -163,7 +163,7 @@ def branch_and_bound(
 
     def report(*, last: bool = False) -> None:
         if watch is not None and (last or clock.due()):
-            watch(search.snapshot(digest, before + time.perf_counter() - start))
+            watch(search.snapshot(digest, before + time.perf_counter() - start, margin))
             clock.rest()
 
     interrupted = False

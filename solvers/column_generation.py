@@ -13,6 +13,7 @@ from ..problems.checks import Array
 from .amplitudes import refit_amplitudes
 from .core import Core, Neurons
 from .events import Callback, Event, History
+from .frontier import Frontier
 from .master import Master, get_master
 from .merging import merge_cells
 from .oracle import SupBound
@@ -144,7 +145,7 @@ class ColumnGeneration:
         idle = 0
         while True:
             found = self._price(self.q, self._new_starts())
-            self._emit()
+            self._emit("search", self.bound.value)
             if self.gap <= local_tol:
                 found = self._price(self.bound.q, self._thorough_starts(), thorough=True)
                 if self.gap > local_tol:
@@ -250,18 +251,32 @@ class ColumnGeneration:
         constant = self.problem.reduction.constant / unit
         threshold = proof_threshold(core, self.bound.q, self.value, slack, constant=constant)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
+        asked_to_stop = False
+
+        def watch(frontier: Frontier) -> None:
+            nonlocal asked_to_stop
+            asked_to_stop |= self._send(
+                "proving",
+                core.dual_value(self.bound.q, frontier.bound),
+                n_boxes=frontier.n_boxes,
+                n_open=frontier.n_open,
+                remaining=frontier.remaining,
+            )
+
         found = bound_sup(
             core,
             self.bound.q,
             max(threshold, self.bound.sup),
             time_limit=left,
             n_threads=self.threads,
+            should_stop=lambda: asked_to_stop,
+            watch=watch,
         )
         self.proof = found
         self.bound.scope = Scope.GLOBAL
         proved = core.dual_value(self.bound.q, found.bound)
         self.violation = found.attained / core.alpha - 1.0
-        self._emit(stage="proof", n_boxes=found.n_boxes, bound=proved)
+        self._emit("proof", proved, n_boxes=found.n_boxes)
         if self._relative(proved) <= self.tol:
             return None
         planes = np.column_stack(
@@ -271,7 +286,7 @@ class ColumnGeneration:
             ]
         )
         values = np.abs(core.eta(self.bound.q, planes))
-        if found.interrupted:
+        if found.interrupted or asked_to_stop:
             raise _Stop(Status.INTERRUPTED)
         if self.time_limit is not None and self.seconds() >= self.time_limit:
             raise _Stop(Status.TIME_LIMIT)
@@ -280,22 +295,30 @@ class ColumnGeneration:
         signs = np.sign(core.eta(self.q, planes))
         return Candidates(values, signs, planes, float(values.max()))
 
-    def _emit(self, stage: str = "search", n_boxes: int = 0, bound: float | None = None) -> None:
-        value = self.bound.value if bound is None else bound
+    def _emit(self, stage: str, bound: float, *, n_boxes: int = 0) -> None:
+        """Send an event; stop if a callback asks for it."""
+        if self._send(stage, bound, n_boxes=n_boxes):
+            raise _Stop(Status.INTERRUPTED)
+
+    def _send(
+        self, stage: str, bound: float, *, n_boxes: int, n_open: int = 0, remaining: float = 0.0
+    ) -> bool:
+        """Send an event with a bound in reduced units; return whether a callback says stop."""
         event = Event(
             self.round,
             self.seconds(),
             len(self.neurons),
             self._original(self.value),
-            self._original(value),
-            self._relative(value),
-            Scope.GLOBAL if stage == "proof" else Scope.LOCAL,
+            self._original(bound),
+            self._relative(bound),
+            Scope.LOCAL if stage == "search" else Scope.GLOBAL,
             self.violation,
             stage,
             n_boxes,
+            n_open,
+            remaining,
         )
-        if any([callback(event) for callback in self.callbacks]):
-            raise _Stop(Status.INTERRUPTED)
+        return any([callback(event) for callback in self.callbacks])
 
     def _finish(self, status: Status) -> tuple[RidgeSpline, Certificate]:
         """Return the sparse network in original units and its certificate."""

@@ -11,7 +11,7 @@ from ..problems import Scope
 
 @dataclass(frozen=True)
 class Event:
-    """One round of a solver, in the units of the problem.
+    """One round of a solver, or the state of a proof, in the units of the problem.
 
     Attributes
     ----------
@@ -29,13 +29,14 @@ class Event:
     violation : float
         sup |eta| / alpha - 1 as far as known; 0 or less at an optimum.
     stage : str
-        "search" or "proof".
+        "search" after a search, "proving" about once a second during a proof by boxes, "proof"
+        after a proof.
     n_boxes : int
         Boxes examined by the proof of this round.
     n_open : int
-        Boxes that the proof has still to examine or halve.
+        While proving: boxes still to be examined or halved.
     remaining : float
-        Estimate of the seconds that the proof still needs, usually too low; 0 if unknown.
+        While proving: estimate of the seconds still needed, usually too low; infinite if unknown.
     """
 
     round: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Frontier:
         Boxes examined so far.
     seconds : float
         Time used so far, over all runs.
+    margin : float
+        Rounding margin of the bounds.
     share : float
         Part of all directions of all anchors that is open, in [0, 1].
     """
@@ -52,6 +55,7 @@ class Frontier:
     leads: Array
     n_boxes: int
     seconds: float
+    margin: float
     share: float = 1.0
 
     @property
@@ -61,8 +65,8 @@ class Frontier:
 
     @property
     def bound(self) -> float:
-        """Return what is proved for every direction, rounding margin excluded."""
-        return max(self.level, float(self.bounds.max(initial=0.0)))
+        """Return what is proved for every direction."""
+        return max(self.level, float(self.bounds.max(initial=0.0))) + self.margin
 
     @property
     def remaining(self) -> float:
@@ -73,7 +77,7 @@ class Frontier:
         programs", 1975). Hard boxes come last: expect more.
         """
         done = 1.0 - self.share
-        return self.seconds * self.share / done if done > 0.0 else np.inf
+        return self.seconds * self.share / done if done > 0.0 else math.inf
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; a crash while writing leaves the previous one."""
@@ -99,9 +103,10 @@ class Frontier:
                 fields: dict[str, Any] = dict(stored)
             if str(fields.pop("format")) != FORMAT:
                 raise KeyError("format")
-            for name, kind in (("digest", str), ("level", float), ("seconds", float)):
-                fields[name] = kind(fields[name])
-            fields["n_boxes"], fields["share"] = int(fields["n_boxes"]), float(fields["share"])
+            fields["digest"] = str(fields["digest"])
+            for name in ("level", "seconds", "margin", "share"):
+                fields[name] = float(fields[name])
+            fields["n_boxes"] = int(fields["n_boxes"])
             return cls(**fields)
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(

@@ -50,7 +50,7 @@ class ProofWatcher:
             state.relative_gap,
             Scope.GLOBAL,
             bound / self.problem.alpha - 1.0,
-            "proof",
+            "proving",
             frontier.n_boxes,
             frontier.n_open,
             frontier.remaining,

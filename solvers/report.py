@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TextIO
 
@@ -19,14 +20,16 @@ _COLUMNS = (
     ("boxes", 9),
     ("seconds", 7),
 )
+_GROWTH = 1.1
 _SHORT = {Scope.GLOBAL: "global", Scope.LOCAL: "local", Scope.DICTIONARY: "dict."}
 
 
 class ProgressTable:
-    """A callback that prints one line of 80 characters per event.
+    """A callback that prints one line of 80 characters per round, and how a long proof gets on.
 
     The columns are the fields of `Event`: ``gap`` is (objective - lower bound) / objective, and
-    ``scope`` says what the lower bound is worth. ``boxes`` counts what a proof has examined.
+    ``scope`` says what the lower bound is worth. ``boxes`` counts what a proof has examined. While
+    a proof goes on, a line says so whenever the time since the start has grown by a tenth.
 
     Parameters
     ----------
@@ -37,9 +40,15 @@ class ProgressTable:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
         self._started = False
+        self._last = 0.0
 
     def __call__(self, event: Event) -> None:
         """Print the event, after the header if it is the first one."""
+        if event.stage == "proving":
+            if event.seconds >= _GROWTH * self._last:
+                self._print_progress(event)
+            return
+        self._last = event.seconds
         if not self._started:
             self._started = True
             self._print([name for name, _ in _COLUMNS])
@@ -56,6 +65,15 @@ class ProgressTable:
                 f"{event.seconds:.1f}",
             ]
         )
+
+    def _print_progress(self, event: Event) -> None:
+        self._last = event.seconds
+        left = "?" if math.isinf(event.remaining) else f"{event.remaining:.0f} s"
+        line = (
+            f"  proved so far: gap {event.gap:.1e} ({event.n_boxes:.2e} boxes, {event.n_open:.1e} "
+            f"open, {event.seconds:.0f} s, {left} left or more)"
+        )
+        print(line, file=self.stream or sys.stdout, flush=True)
 
     def _print(self, cells: list[str]) -> None:
         line = " ".join(cell.rjust(width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True))

@@ -266,6 +266,33 @@ def test_progress_lines_have_a_fixed_width():
     assert {len(line) for line in stream.getvalue().splitlines()} == {80}
 
 
+def test_progress_of_a_long_proof_is_told_ever_more_seldom():
+    stream = io.StringIO()
+    table = ProgressTable(stream)
+    for second in range(1, 1001):
+        left = np.inf if second < 5 else 2e6
+        table(
+            Event(
+                9,
+                float(second),
+                50,
+                1.0,
+                0.5,
+                0.5,
+                Scope.GLOBAL,
+                0.1,
+                "proving",
+                10**9,
+                12345,
+                left,
+            )
+        )
+    lines = stream.getvalue().splitlines()
+    assert 20 < len(lines) < 80
+    assert all(len(line) <= 90 for line in lines)
+    assert "gap 5.0e-01" in lines[0] and "? left" in lines[0] and "2000000 s left" in lines[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("alpha", 0.0), ("alpha", -1), ("tol", 0.0), ("scope", "all"), ("max_neurons", 0),

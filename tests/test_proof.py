@@ -174,7 +174,8 @@ def test_a_proof_reports_what_it_has_proved_and_stops_on_request() -> None:
     assert len(events) >= 2 and proof.scope is Scope.GLOBAL
     best = solve(problem, tol=1e-8).certificate
     for event in events:
-        assert event.stage == "proof" and event.dual <= best.primal and best.dual <= event.primal
+        assert event.stage == "proving"
+        assert event.dual <= best.primal and best.dual <= event.primal
         assert event.n_open > 0 and event.n_boxes > 0 and event.remaining > 0.0
     assert proof.sup_bound <= (1.0 + events[0].violation) * problem.alpha * (1 + 1e-9)
 

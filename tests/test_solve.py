@@ -373,6 +373,18 @@ def test_a_callback_can_stop(stop_after: int, scope: str) -> None:
     assert_certifies(problem, solution.network, solution.certificate)
 
 
+def test_a_callback_can_stop_a_proof() -> None:
+    problem = gaussian(8, 100, 1.0)
+    solution = solve(problem, scope="global", callback=lambda event: event.stage == "proving")
+    assert solution.status is Status.INTERRUPTED
+    assert [event.stage for event in solution.history][-2:] == ["proving", "proof"]
+    watched, ended = solution.history[-2:]
+    assert watched.n_open > 0 and watched.remaining > 0.0
+    assert watched.scope is ended.scope is solution.certificate.scope is Scope.GLOBAL
+    assert watched.dual <= ended.dual * (1 + ROUNDING)
+    assert_certifies(problem, solution.network, solution.certificate)
+
+
 @pytest.mark.parametrize("rounds", [1, 2, 4])
 def test_max_rounds(rounds: int) -> None:
     problem = gaussian(5, 80, 0.1)
