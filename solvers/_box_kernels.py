@@ -1,8 +1,10 @@
-"""Compiled bounds of branch and bound: what a box of directions can reach at one anchor.
+"""Compiled bounds of branch and bound: what a box of hyperplanes can reach.
 
-A box is a row ``[u0, h]`` of 2d numbers: the directions u with ``|u_k - u0_k| <= h_k``, where one
-coordinate is fixed, ``u_f = 1`` and ``h_f = 0``. With ``z_i = x_i - x_j``, ``c_i = p_i / 2``,
-``p = sigma q`` and the target T, the loops prove ``phi(u) = sum_i c_i |u . z_i| <= T ||u||``.
+A box is a centre u and half widths h: the vectors v with ``|v_k - u_k| <= h_k``, where one
+coordinate is fixed, ``u_f = 1`` and ``h_f = 0``. With ``c_i = p_i / 2``, ``p = sigma q`` and the
+target T, the loops prove ``phi(v) = sum_i c_i |v . z_i| <= T ||v||``, where the norm is that of the
+first `d` coordinates. At an *anchor* j, v is a direction and ``z_i = x_i - x_j``. In a *slab* v has
+one more coordinate, the bias in units of B, and ``z_i = (x_i, -B)``.
 """
 
 from __future__ import annotations
@@ -17,17 +19,26 @@ from .sweep import compiled
 
 SWEEPS = 2  # Sweeps over the free slopes; more cost more time than the boxes they save.
 MAX_APPROACH = 100  # Times four SWEEPS; reached only by slow convergence to the target.
+LEAN_SWEEPS = 2
 HOPELESS = 0.5  # Relative excess over the target above which sweeps are not tried.
-MAX_VERTEX_DIM = 9  # Above it 2^(d-1) vertices cost more than they save.
+MAX_VERTEX_DIM = 9  # Directions of more dimensions have too many vertices to be worth their cost.
 
 
 @compiled
-def length(v: Array) -> float:
-    """Return ``||v||``; a loop, because an array expression would allocate."""
+def length(v: Array, d: int) -> float:
+    """Return the norm of the first d coordinates; an array expression would allocate."""
     total = 0.0
-    for k in range(v.size):
+    for k in range(d):
         total += v[k] * v[k]
     return math.sqrt(total)
+
+
+@compiled
+def set_ray(u: Array, target: float, d: int, ray: Array) -> None:
+    """Write ``T u / ||u||``, the gradient of ``T ||v||`` at the centre, 0 for the bias."""
+    norm = length(u, d)
+    for k in range(u.size):
+        ray[k] = target * u[k] / norm if k < d else 0.0
 
 
 @compiled
@@ -47,7 +58,7 @@ def classify(
     """Split the parent's ambiguous points; return how many stay ambiguous.
 
     ``t_i = u . z_i``, ``r_i = delta_i + sum_k h_k |z_ik|``. If ``|t_i| >= r_i`` the sign of
-    ``u . z_i`` is constant and ``c_i sign(t_i) z_i`` is added to `fixed`; otherwise i goes to `own`
+    ``v . z_i`` is constant and ``c_i sign(t_i) z_i`` is added to `fixed`; otherwise i goes to `own`
     with slope ``t_i / r_i`` (the chord of a positive point, a start for a negative one).
     ``delta_i`` bounds the rounding error of t_i and r_i, so signs are right in exact arithmetic.
     """
@@ -162,6 +173,34 @@ def sweep_slopes(
 
 
 @compiled
+def lean_slopes(
+    Z: Array, p: Array, own: Any, m: int, slope: Array, g: Array, ray: Array, h: Array
+) -> None:
+    """Reduce ``sum_k h_k^2 (g - ray)_k^2`` over the slopes of negative points, as `sweep_slopes`.
+
+    That is nearly what `tangent_excess` adds to the value at the centre.
+    """
+    D = g.size
+    for _ in range(LEAN_SWEEPS):
+        for a in range(m):
+            i = own[a]
+            if p[i] < 0.0:
+                c = 0.5 * p[i]
+                along, square = 0.0, 0.0
+                for k in range(D):
+                    side = h[k] * h[k] * Z[i, k]
+                    along += (g[k] - ray[k]) * side
+                    square += Z[i, k] * side
+                if square > 0.0:
+                    e = slope[a] - along / (c * square)
+                    e = 1.0 if e > 1.0 else (-1.0 if e < -1.0 else e)
+                    step = c * (e - slope[a])
+                    slope[a] = e
+                    for k in range(D):
+                        g[k] += step * Z[i, k]
+
+
+@compiled
 def approach_norm(
     Z: Array,
     p: Array,
@@ -179,52 +218,44 @@ def approach_norm(
     cut the neighbourhood of a maximum into ever smaller boxes. g is computed anew at the end,
     ``g = fixed + sum_i c_i e_i z_i``, so that its rounding error does not grow with the sweeps.
     """
-    excess = length(g) - target
+    d = g.size
+    excess = length(g, d) - target
     for _ in range(MAX_APPROACH):
         if excess <= 0.0 or excess > HOPELESS * target:
             break
         sweep_slopes(Z, p, steps, own, m, slope, g, 4 * SWEEPS)
-        last, excess = excess, length(g) - target
+        last, excess = excess, length(g, d) - target
         if excess > 0.9 * last:
             break
     g[:] = fixed
     for a in range(m):
-        for k in range(g.size):
+        for k in range(d):
             g[k] += 0.5 * p[own[a]] * slope[a] * Z[own[a], k]
 
 
 @compiled
-def tangent_excess(g: Array, u: Array, h: Array, target: float) -> float:
-    """Return ``max_box (g - T u0 / ||u0||) . u >= max_box g . u - T ||u||``."""
-    norm = length(u)
+def tangent_excess(g: Array, ray: Array, u: Array, h: Array) -> float:
+    """Return ``max_box (g - T u / ||u||) . v >= max_box g . v - T ||v||``."""
     total = 0.0
     for k in range(u.size):
-        s = g[k] - target * u[k] / norm
+        s = g[k] - ray[k]
         total += s * u[k] + h[k] * abs(s)
     return total
 
 
 @compiled
-def norm_bound(g: Array, const: float, shortest: float) -> float:
-    """Return ``||g|| + const / u_min``, a bound on ``(g . u + const) / ||u||``, const >= 0."""
-    return length(g) + const / shortest
-
-
-@compiled
-def value_at(Z: Array, p: Array, own: Any, m: int, fixed: Array, u: Array) -> float:
-    """Return ``phi(u) / ||u||`` at a point u of the box, from its ambiguous points only."""
-    d = u.size
-    total, square = 0.0, 0.0
-    for k in range(d):
-        total += fixed[k] * u[k]
-        square += u[k] * u[k]
+def value_at(Z: Array, p: Array, own: Any, m: int, fixed: Array, v: Array, d: int) -> float:
+    """Return ``phi(v) / ||v||`` at a point v of the box, from its ambiguous points only."""
+    total = 0.0
+    for k in range(v.size):
+        total += fixed[k] * v[k]
     for a in range(m):
         i = own[a]
         t = 0.0
-        for k in range(d):
-            t += u[k] * Z[i, k]
+        for k in range(v.size):
+            t += v[k] * Z[i, k]
         total += 0.5 * p[i] * abs(t)
-    return total / math.sqrt(square)
+    return total / length(v, d)
 
 
 @compiled
@@ -234,6 +265,7 @@ def bound_box(
     steps: Array,
     u: Array,
     h: Array,
+    d: int,
     own: Any,
     m: int,
     fixed: Array,
@@ -244,27 +276,28 @@ def bound_box(
     lines: Array,
     g: Array,
 ) -> float:
-    r"""Return an upper bound on ``phi(u) / ||u||`` over the box; at most T if T was proved.
+    r"""Return an upper bound on ``phi(v) / ||v||`` over the box; at most T if T was proved.
 
-    g is the affine bound: ``phi <= g . u + const``. If ``phi - T ||u|| <= e`` on the box, e >= 0,
-    then ``phi / ||u|| <= T + e / u_min``, ``u_min <= ||u||``. Three tests, in order of cost:
+    g is the affine bound: ``phi <= g . v + const``. If ``phi - T ||v|| <= e`` on the box, e >= 0,
+    then ``phi / ||v|| <= T + e / v_min``, ``v_min <= ||v||``. Three tests, in order of cost:
 
-    1. chords: ``const = sum_{c_i > 0} c_i (r_i - t_i^2 / r_i)``, then `norm_bound` and
-       `tangent_excess`;
-    2. vertices: with L affine above the negative points and ``-T ||u||``, the convex function
-       ``sum_{c_i > 0} c_i |u . z_i| + L(u)`` is largest at a vertex, so compute it there. The const
+    1. chords: ``const = sum_{c_i > 0} c_i (r_i - t_i^2 / r_i)``, then `tangent_excess`, and at an
+       anchor ``||g|| + const / v_min``;
+    2. vertices: with L affine above the negative points and ``-T ||v||``, the convex function
+       ``sum_{c_i > 0} c_i |v . z_i| + L(v)`` is largest at a vertex, so compute it there. The const
        of the chords may be replaced by the least one that is valid at all vertices;
-    3. the same after `sweep_slopes`.
+    3. the same after `sweep_slopes` (anchor) or `lean_slopes` (slab).
     """
-    d = u.size
-    shortest = 0.0
-    const = 0.0
+    D = u.size
+    shortest, const = 0.0, 0.0
     n_positive = 0
-    positive = work[3, :d]
-    for k in range(d):
-        shortest += max(abs(u[k]) - h[k], 0.0) ** 2
+    positive, linear, ray = work[3, :D], work[4, :D], work[5, :D]
+    set_ray(u, target, d, ray)
+    for k in range(D):
         positive[k] = 0.0
         g[k] = fixed[k]
+        if k < d:
+            shortest += max(abs(u[k]) - h[k], 0.0) ** 2
     shortest = math.sqrt(shortest)
     for a in range(m):
         i = own[a]
@@ -272,18 +305,20 @@ def bound_box(
         if p[i] > 0.0:
             n_positive += 1
             const += 0.5 * p[i] * radius[a] * (1.0 - slope[a] * slope[a])
-            for k in range(d):
+            for k in range(D):
                 positive[k] += s * Z[i, k]
         else:
-            for k in range(d):
+            for k in range(D):
                 g[k] += s * Z[i, k]
-    for k in range(d):
+    for k in range(D):
         g[k] += positive[k]
-    worst = const + tangent_excess(g, u, h, target)
-    best = min(norm_bound(g, const, shortest), target + max(worst, 0.0) / shortest)
+    anchored = D == d
+    best = length(g, d) + const / shortest if anchored else math.inf
+    worst = const + tangent_excess(g, ray, u, h)
+    best = min(best, target + max(worst, 0.0) / shortest)
     if best <= target:
         return best
-    vertices = d <= MAX_VERTEX_DIM
+    vertices = n_positive > 0 and d <= MAX_VERTEX_DIM
     size = 1
     if vertices:
         size = vertex_sums(Z, p, own, m, u, h, lines, work[0])
@@ -291,29 +326,29 @@ def bound_box(
         const = 0.0
         for v in range(size):
             const = max(const, work[0, v] - work[1, v])
-    linear = work[4, :d]
-    norm = length(u)
     for attempt in range(2):
         if attempt == 1:
-            if m == n_positive:
+            if m == n_positive or (n_positive and worst > HOPELESS * target * length(u, d)):
                 break
-            if n_positive and worst > HOPELESS * target * norm:
+            if anchored:
+                sweep_slopes(Z, p, steps, own, m, slope, g, SWEEPS)
+                if n_positive == 0:
+                    approach_norm(Z, p, steps, own, m, fixed, slope, g, target)
+            else:
+                lean_slopes(Z, p, own, m, slope, g, ray, h)
+        if anchored:
+            best = min(best, length(g, d) + const / shortest)
+            if best <= target:
                 break
-            sweep_slopes(Z, p, steps, own, m, slope, g, SWEEPS)
-            if n_positive == 0:
-                approach_norm(Z, p, steps, own, m, fixed, slope, g, target)
-        best = min(best, norm_bound(g, const, shortest))
-        if best <= target:
-            break
         if vertices:
-            for k in range(d):
-                linear[k] = g[k] - positive[k] - target * u[k] / norm
+            for k in range(D):
+                linear[k] = g[k] - positive[k] - ray[k]
             vertex_values(linear, u, h, work[2])
             worst = -math.inf
             for v in range(size):
                 worst = max(worst, work[0, v] + work[2, v])
         else:
-            worst = const + tangent_excess(g, u, h, target)
+            worst = const + tangent_excess(g, ray, u, h)
         best = min(best, target + max(worst, 0.0) / shortest)
         if best <= target:
             break
@@ -322,18 +357,17 @@ def bound_box(
 
 @compiled
 def split_axis(
-    Z: Array, p: Array, own: Any, m: int, g: Array, u: Array, h: Array, target: float
+    Z: Array, p: Array, own: Any, m: int, g: Array, ray: Array, u: Array, h: Array
 ) -> int:
-    """Return the k with ``h_k (sum_i |c_i z_ik| + |g_k - T u0_k / ||u0|| |)`` largest, or -1.
+    """Return the k with ``h_k (sum_i |c_i z_ik| + |g_k - ray_k|)`` largest, or -1.
 
     The sum runs over ambiguous points: the length of a side is measured by what it leaves open,
     which also makes the search invariant to the scales of the features.
     """
-    norm = length(u)
     axis, most = -1, 0.0
     for k in range(u.size):
         if h[k] > 0.0:
-            score = abs(g[k] - target * u[k] / norm)
+            score = abs(g[k] - ray[k])
             for a in range(m):
                 score += 0.5 * abs(p[own[a]] * Z[own[a], k])
             if axis < 0 or score * h[k] > most:

@@ -1,6 +1,7 @@
-"""Compiled loop of branch and bound: one anchor, a list of boxes, depth first.
+"""Compiled loops of branch and bound: lists of slabs, or of boxes at one anchor, depth first.
 
-Boxes and symbols are those of `_box_kernels`.
+Boxes and symbols are those of `_box_kernels`. All rows have the coordinates of slabs,
+``[u, bias / B | h]``; at an anchor the last coordinate is not used.
 """
 
 from __future__ import annotations
@@ -9,33 +10,76 @@ from typing import Any
 
 import numpy as np
 
-from ._box_kernels import MAX_VERTEX_DIM, bound_box, classify, length, split_axis, value_at
+from ._box_kernels import (
+    MAX_VERTEX_DIM,
+    bound_box,
+    classify,
+    length,
+    set_ray,
+    split_axis,
+    value_at,
+)
 from .oracle import Array
 from .sweep import compiled
 
 MAX_DEPTH = 200
 RAISE = 1e-9  # A maximum at the goal itself would be cut into ever smaller boxes.
+FEW_ANCHORS = 4  # A slab with no more of them is left to its anchors rather than made thinner.
 
 
 @compiled
-def nearest_to(g: Array, u: Array, h: Array, out: Array) -> None:
-    """Write the box's point nearest to the ray of g: ``clip(g / g_f)``, or u0 if ``g_f <= 0``.
+def nearest_to(g: Array, u: Array, h: Array, d: int, out: Array) -> None:
+    """Write the box's point nearest to the ray of g: ``clip(g / g_f)``, or u if ``g_f <= 0``.
 
-    If nothing is clipped it maximises ``g . u / ||u||``.
+    If nothing is clipped it maximises ``g . v / ||v||``. The bias is that of the centre.
     """
     face = 0
     while h[face] > 0.0 or u[face] != 1.0:
         face += 1
     for k in range(u.size):
         out[k] = u[k]
-        if g[face] > 0.0:
+        if k < d and g[face] > 0.0:
             out[k] = min(max(g[k] / g[face], u[k] - h[k]), u[k] + h[k])
+
+
+@compiled
+def spread_points(Z: Array, p: Array, delta: Array, steps: Array, own: Any) -> int:
+    """Fill the rounding errors, the steps of `sweep_slopes`, and the points that count."""
+    n, D = Z.shape
+    count = 0
+    for i in range(n):
+        total, square = 0.0, 0.0
+        for k in range(D):
+            total += abs(Z[i, k])
+            square += Z[i, k] * Z[i, k]
+        steps[i] = 0.0
+        delta[i] = (4 * D + 8) * 2.0**-53 * total
+        if delta[i] > 0.0 and p[i] != 0.0:
+            steps[i] = 2.0 / (abs(p[i]) * square)
+            own[count] = i
+            count += 1
+    return count
+
+
+@compiled
+def note(found: Array, tally: Any, trial: Array, d: int, value: float, limit: float) -> bool:
+    """Keep the direction if it is the best so far or violates; return whether it violates."""
+    norm = length(trial, d)
+    if value > found[0, d]:
+        found[0, :d], found[0, d] = trial[:d] / norm, value
+    if value <= limit:
+        return False
+    row = min(tally[2] + 1, found.shape[0] - 1)
+    found[row, :d], found[row, d] = trial[:d] / norm, value
+    tally[2] = row
+    return True
 
 
 @compiled
 def explore(
     Z: Array,
     p: Array,
+    start: Array,
     boxes: Array,
     bounds: Array,
     target: float,
@@ -50,73 +94,268 @@ def explore(
 ) -> float:
     """Bring the boxes of one anchor and sign below `target`, depth first; return the final goal.
 
-    Boxes below `goal <= target` are dropped, the others written to `out_boxes`: parked between
-    goal and target, or unfinished when the work (points looked at) exceeds `max_work`. A direction
-    with ``phi > violation, goal`` violates: the search stops there, or else raises goal (and
-    target) just above it. `found[0]` receives the best direction and its value, the following rows
-    the violations; `tally` the numbers of returned boxes, visited boxes and violations.
+    `start` is the gradient of points that are not in Z since their sign is fixed. Boxes below
+    `goal <= target` are dropped, the others written to `out_boxes`: parked between goal and target,
+    or unfinished when the work (points looked at) exceeds `max_work`. A direction with
+    ``phi > violation, goal`` violates: the search stops there, or else raises goal (and target)
+    just above it. `found[0]` receives the best direction and its value, the following rows the
+    violations; `tally` the numbers of returned boxes (from its value on), visited boxes,
+    violations, and the work (all three added up).
     """
     n, d = Z.shape
+    D = boxes.shape[1] // 2
     room = MAX_DEPTH + bounds.size + 2
-    stack, stack_bounds = np.empty((room, 2 * d)), np.empty(room)
+    stack, stack_bounds = np.empty((room, 2 * D)), np.empty(room)
     level, count = np.zeros(room, dtype=np.int64), np.zeros(MAX_DEPTH + 2, dtype=np.int64)
     own, fixed = np.empty((MAX_DEPTH + 2, n), dtype=np.int32), np.zeros((MAX_DEPTH + 2, d))
     slope, radius, steps, delta = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    u, h, g, trial = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
-    work = np.empty((5, max(d, 2 ** (min(d, MAX_VERTEX_DIM) - 1))))
+    u, h, g, trial, ray = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
+    work = np.empty((6, max(d, 2 ** (min(d, MAX_VERTEX_DIM) - 1))))
     lines = np.empty((d + 1, n))
-    for i in range(n):
-        steps[i] = 0.0
-        delta[i] = (4 * d + 8) * 2.0**-53 * np.sum(np.abs(Z[i]))
-        if delta[i] > 0.0 and p[i] != 0.0:
-            steps[i] = 2.0 / (abs(p[i]) * np.sum(Z[i] * Z[i]))
-            own[0, count[0]] = i
-            count[0] += 1
+    count[0] = spread_points(Z, p, delta, steps, own[0])
+    fixed[0] = start
     top = bounds.size
     stack[:top] = boxes
     stack_bounds[:top] = bounds
-    n_out, visited, n_found, done = 0, 0, 0, 0
+    n_out, done = tally[0], 0
     while top > 0 and done < max_work and n_out + top + 2 < out_bounds.size:
         top -= 1
         depth = level[top]
-        u[:], h[:] = stack[top, :d], stack[top, d:]
-        visited += 1
+        u[:], h[:] = stack[top, :d], stack[top, D : D + d]
+        tally[1] += 1
         done += count[depth] + 8
         mine, sums = own[depth + 1], fixed[depth + 1]
         sums[:] = fixed[depth]
         m = classify(Z, p, delta, u, h, own[depth], count[depth], mine, sums, slope, radius)
         count[depth + 1] = m
-        bound = bound_box(Z, p, steps, u, h, mine, m, sums, slope, radius, target, work, lines, g)
+        bound = bound_box(
+            Z, p, steps, u, h, d, mine, m, sums, slope, radius, target, work, lines, g
+        )
         bound = min(bound, stack_bounds[top])
         if bound <= goal:
             continue
-        nearest_to(g, u, h, trial)
-        value = value_at(Z, p, mine, m, sums, trial)
-        if value > found[0, d]:
-            found[0, :d], found[0, d] = trial / length(trial), value
+        nearest_to(g, u, h, d, trial)
+        value = value_at(Z, p, mine, m, sums, trial, d)
         stop = False
-        if value > max(violation, goal):
-            n_found = min(n_found + 1, found.shape[0] - 1)
-            found[n_found, :d] = trial / length(trial)
-            found[n_found, d] = value
+        if note(found, tally, trial, d, value, max(violation, goal)):
             stop = stop_at_violation
             if not stop:
                 goal = value * (1.0 + RAISE)
                 target = max(target, goal)
-        axis = split_axis(Z, p, mine, m, g, u, h, target)
+        set_ray(u, target, d, ray)
+        axis = split_axis(Z, p, mine, m, g, ray, u, h)
         if stop or axis < 0 or depth >= MAX_DEPTH or bound <= target:
             out_boxes[n_out], out_bounds[n_out] = stack[top], bound
             n_out += 1
             if stop:
                 break
             continue
-        h[axis] *= 0.5
-        for side in range(2):
-            stack[top, :d], stack[top, d:] = u, h
-            stack[top, axis] += h[axis] if side == 1 else -h[axis]
-            stack_bounds[top], level[top] = bound, depth + 1
-            top += 1
+        halve(stack, stack_bounds, level, top, axis, bound, depth)
+        top += 2
     out_boxes[n_out : n_out + top] = stack[:top]
     out_bounds[n_out : n_out + top] = stack_bounds[:top]
-    tally[0], tally[1], tally[2] = n_out + top, visited, n_found
+    tally[0] = n_out + top
+    tally[3] += done
+    return goal
+
+
+@compiled
+def halve(
+    stack: Array, stack_bounds: Array, level: Any, top: int, axis: int, bound: float, depth: int
+) -> None:
+    """Replace the box in row `top` by its halves, in rows `top` and `top + 1`."""
+    D = stack.shape[1] // 2
+    stack[top, D + axis] *= 0.5
+    stack[top + 1] = stack[top]
+    stack[top, axis] -= stack[top, D + axis]
+    stack[top + 1, axis] += stack[top, D + axis]
+    stack_bounds[top], level[top] = bound, depth + 1
+    stack_bounds[top + 1], level[top + 1] = bound, depth + 1
+
+
+@compiled
+def explore_slabs(
+    L: Array,
+    p: Array,
+    boxes: Array,
+    bounds: Array,
+    target: float,
+    goal: float,
+    violation: float,
+    max_work: int,
+    stop_at_violation: bool,
+    out_boxes: Array,
+    out_bounds: Array,
+    out_anchors: Any,
+    found: Array,
+    tally: Any,
+) -> float:
+    """Bring the slabs of one sign below `target`, as `explore` does; return the final goal.
+
+    L has the rows ``(x_i, -B)``. A slab without a possible anchor, that is a point with ``p_i < 0``
+    that its hyperplanes can meet, holds no maximum over the bias and is dropped. A slab with few
+    anchors, or where all points with ``p_i > 0`` have a fixed sign, is left to its anchors: what is
+    left of their boxes is returned with their index, slabs with -1.
+    """
+    n, D = L.shape
+    d = D - 1
+    room = MAX_DEPTH + bounds.size + 2
+    stack, stack_bounds = np.empty((room, 2 * D)), np.empty(room)
+    level, count = np.zeros(room, dtype=np.int64), np.zeros(MAX_DEPTH + 2, dtype=np.int64)
+    own, fixed = np.empty((MAX_DEPTH + 2, n), dtype=np.int32), np.zeros((MAX_DEPTH + 2, D))
+    slope, radius, steps, delta = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    u, h, g, trial, ray = np.empty(D), np.empty(D), np.empty(D), np.empty(D), np.empty(D)
+    work = np.empty((6, max(D, 2 ** min(d, MAX_VERTEX_DIM))))
+    lines = np.empty((D + 1, n))
+    count[0] = spread_points(L, p, delta, steps, own[0])
+    biases = np.empty((MAX_DEPTH + 2, 2))  # of the slabs that `own` and `fixed` are about
+    biases[0, 0], biases[0, 1] = -np.inf, np.inf
+    top = bounds.size
+    stack[:top] = boxes
+    stack_bounds[:top] = bounds
+    spare = 2 * n + MAX_DEPTH + 4  # what the anchors of one slab may return
+    while top > 0 and tally[3] < max_work and tally[0] + top + spare < out_bounds.size:
+        top -= 1
+        depth = level[top]
+        u[:], h[:] = stack[top, :D], stack[top, D:]
+        tally[1] += 1
+        tally[3] += count[depth] + 8
+        mine, sums = own[depth + 1], fixed[depth + 1]
+        sums[:] = fixed[depth]
+        m = classify(L, p, delta, u, h, own[depth], count[depth], mine, sums, slope, radius)
+        count[depth + 1] = m
+        biases[depth + 1, 0], biases[depth + 1, 1] = u[d] - h[d], u[d] + h[d]
+        n_anchors = 0
+        for a in range(m):
+            n_anchors += p[mine[a]] < 0.0
+        if n_anchors == 0:
+            continue
+        bound = bound_box(
+            L, p, steps, u, h, d, mine, m, sums, slope, radius, target, work, lines, g
+        )
+        bound = min(bound, stack_bounds[top])
+        if bound <= goal:
+            continue
+        nearest_to(g, u, h, d, trial)
+        value = value_at(L, p, mine, m, sums, trial, d)
+        stop = False
+        if note(found, tally, trial, d, value, max(violation, goal)):
+            stop = stop_at_violation
+            if not stop:
+                goal = value * (1.0 + RAISE)
+                target = max(target, goal)
+        if stop or bound <= target:
+            out_boxes[tally[0]], out_bounds[tally[0]] = stack[top], bound
+            out_anchors[tally[0]] = -1
+            tally[0] += 1
+            if stop:
+                break
+            continue
+        set_ray(u, target, d, ray)
+        axis = split_axis(L, p, mine, m, g, ray, u, h)
+        few = n_anchors == 1 or (axis == d and n_anchors <= FEW_ANCHORS)
+        if few or n_anchors == m or axis < 0 or depth >= MAX_DEPTH:
+            violations = tally[2]
+            goal = explore_anchors(
+                L, p, own, count, fixed, biases, depth + 1, stack[top], bound, target, goal,
+                violation, max_work, stop_at_violation, out_boxes, out_bounds,
+                out_bounds.size - top, out_anchors, found, tally,
+            )  # fmt: skip
+            target = max(target, goal)
+            if stop_at_violation and tally[2] > violations:
+                break
+            continue
+        halve(stack, stack_bounds, level, top, axis, bound, depth)
+        top += 2
+    first = tally[0]
+    out_boxes[first : first + top] = stack[:top]
+    out_bounds[first : first + top] = stack_bounds[:top]
+    out_anchors[first : first + top] = -1
+    tally[0] = first + top
+    return goal
+
+
+@compiled
+def enclosing(L: Array, j: int, box: Array, biases: Array, depth: int) -> int:
+    """Return the deepest slab on the way down that holds anchor j for all directions of the box.
+
+    Beside it the points whose sign the slab fixes may change sides.
+    """
+    D = L.shape[1]
+    middle, spread, size = 0.0, 0.0, 0.0
+    for k in range(D - 1):
+        middle += box[k] * L[j, k]
+        spread += box[D + k] * abs(L[j, k])
+        size += abs(L[j, k])
+    spread += (4 * D + 8) * 2.0**-53 * (size - L[j, D - 1])
+    low, high = (spread - middle) / L[j, D - 1], -(middle + spread) / L[j, D - 1]
+    while biases[depth, 0] > low or biases[depth, 1] < high:
+        depth -= 1
+    return depth
+
+
+@compiled
+def explore_anchors(
+    L: Array,
+    p: Array,
+    own: Any,
+    count: Any,
+    fixed: Array,
+    biases: Array,
+    depth: int,
+    slab: Array,
+    bound: float,
+    target: float,
+    goal: float,
+    violation: float,
+    max_work: int,
+    stop_at_violation: bool,
+    out_boxes: Array,
+    out_bounds: Array,
+    room: int,
+    out_anchors: Any,
+    found: Array,
+    tally: Any,
+) -> float:
+    """Explore the directions of a slab at each of its anchors; return the final goal.
+
+    What is not done for want of work or room, or after a violation, is returned untouched; no more
+    than `room` rows are filled.
+    """
+    n, D = L.shape
+    d = D - 1
+    Z, weights, start = np.empty((n, d)), np.empty(n), np.empty(d)
+    box, top_bound = np.empty((1, 2 * D)), np.full(1, bound)
+    violations = tally[2]
+    left = count[depth]
+    for b in range(count[depth]):
+        left -= 1
+        j = own[depth, b]
+        if p[j] >= 0.0:
+            continue
+        first = tally[0]
+        box[0] = slab
+        box[0, d], box[0, D + d] = 0.0, 0.0
+        stopped = stop_at_violation and tally[2] > violations
+        if stopped or tally[3] >= max_work or first + left + 4 > room:
+            out_boxes[first], out_bounds[first] = box[0], bound
+            tally[0] += 1
+        else:
+            above = enclosing(L, j, slab, biases, depth)
+            m, sums = count[above], fixed[above]
+            for k in range(d):
+                # The bias is that of the anchor: (v, v . x_j / B) . sums.
+                start[k] = sums[k] - sums[d] * L[j, k] / L[j, d]
+            for a in range(m):
+                i = own[above, a]
+                weights[a] = p[i]
+                for k in range(d):
+                    Z[a, k] = L[i, k] - L[j, k]
+            tally[3] += m
+            goal = explore(
+                Z[:m], weights[:m], start, box, top_bound, max(target, goal), goal, violation,
+                max_work - tally[3], stop_at_violation, out_boxes, out_bounds[: room - left],
+                found, tally,
+            )  # fmt: skip
+        out_anchors[first : tally[0]] = j
     return goal

@@ -6,16 +6,14 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
-from ._branch_kernels import RAISE, explore
+from ._branch_kernels import RAISE, explore, explore_slabs
 from .climb import climb
-from .frontier import Frontier, measure, root_boxes
-from .oracle import MAX_WITNESSES, Array, evaluate
+from .frontier import Frontier, Ints, measure, root_boxes
+from .oracle import MAX_WITNESSES, UNIT_ROUNDOFF, Array, evaluate
 
 BOXES_PER_JOB = 1024
 MAX_RETURNED = 4096
@@ -30,12 +28,16 @@ def best_of(points: list[tuple[float, Array]], size: int) -> list[tuple[float, A
 
 @dataclass(frozen=True)
 class Job:
-    """Boxes of one anchor and sign, with bounds on ``sigma eta_j`` on them."""
+    """Boxes of one anchor and sign, or slabs (anchor -1), with bounds on ``sigma eta``."""
 
     anchor: int
     sign: float
     boxes: Array
     bounds: Array
+
+    def take(self, which: np.ndarray) -> Job:
+        """Return a job with the boxes selected by a mask or by indices."""
+        return Job(self.anchor, self.sign, self.boxes[which], self.bounds[which])
 
 
 @dataclass
@@ -67,6 +69,10 @@ class Search:
     stop: threading.Event = field(default_factory=threading.Event)
     pause: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    lifted: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lifted = lift(self.X)
 
     def take(self) -> Job | None:
         """Return the next job, or None if there is none at the moment."""
@@ -94,18 +100,27 @@ class Search:
 
     def run(self, job: Job) -> None:
         """Explore the boxes of a job for at most about 50 ms and file what is left of it."""
-        d = self.X.shape[1]
-        Z = self.X - self.X[job.anchor]
-        boxes, bounds = np.empty((MAX_RETURNED, 2 * d)), np.empty(MAX_RETURNED)
-        found, tally = np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)), np.zeros(3, dtype=np.int64)
+        n, d = self.X.shape
+        room = MAX_RETURNED + 4 * n
+        boxes, bounds = np.empty((room, 2 * d + 2)), np.empty(room)
+        anchors = np.full(room, job.anchor, dtype=np.int64)
+        found, tally = np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)), np.zeros(4, dtype=np.int64)
         crowded = self.n_parked > self.max_parked
         target = max(self.goal, -math.inf if crowded else self.target)
-        max_work = int(3e6 / (d + 2 ** min(d - 1, 8) / 4))
+        max_work = int(3e6 / (d + 1 + 2 ** min(d, 9) / 4))
+        limits = (target, self.goal, self.violation, max_work, self.stop_at_violation)
         p = job.sign * self.q
-        goal = explore(
-            Z, p, job.boxes, job.bounds, target, self.goal, self.violation, max_work,
-            self.stop_at_violation, boxes, bounds, found, tally,
-        )  # fmt: skip
+        if job.anchor < 0:
+            goal = explore_slabs(
+                self.lifted, p, job.boxes, job.bounds, *limits, boxes, bounds, anchors, found, tally
+            )
+        else:
+            Z = self.X - self.X[job.anchor]
+            goal = explore(
+                Z, p, np.zeros(d), job.boxes, job.bounds, *limits, boxes, bounds, found, tally
+            )
+        count = int(tally[0])
+        jobs = jobs_of(anchors[:count], job.sign, boxes[:count], bounds[:count])
         with self.lock:
             self.goal = max(self.goal, goal)
             self.level = max(self.level, self.goal)
@@ -116,7 +131,8 @@ class Search:
             self.points = best_of([*self.points, *new], MAX_WITNESSES)
             if new and self.stop_at_violation:
                 self.first_violation = min(self.first_violation, time.perf_counter())
-            self.file(job, boxes[: tally[0]], bounds[: tally[0]], violated=bool(new), split=True)
+            for part in jobs:
+                self.file(part, violated=bool(new), split=True)
             del self.held[threading.get_ident()]
             full = self.stop_at_violation and len(self.points) == MAX_WITNESSES
             if full or self.n_boxes >= self.max_boxes:
@@ -136,34 +152,36 @@ class Search:
                 else:
                     self.goal = value * (1.0 + RAISE)
 
-    def file(self, job: Job, boxes: Array, bounds: Array, *, violated: bool, split: bool) -> None:
+    def file(self, job: Job, *, violated: bool, split: bool) -> None:
         """Queue the boxes that are still above the target, park the others."""
+        boxes, bounds = job.boxes, job.bounds
         exhausted = boxes[:, boxes.shape[1] // 2 :].max(axis=1, initial=0.0) < 1e-14
         later = (bounds <= self.target) | exhausted | (violated and self.stop_at_violation)
         if np.any(later):
-            self.parked.append(Job(job.anchor, job.sign, boxes[later], bounds[later]))
+            self.parked.append(job.take(later))
             self.n_parked += int(np.count_nonzero(later))
         # Unfinished boxes are halved among two jobs so that an idle worker can help.
         rows = np.flatnonzero(~later)
         halves = (rows[::2], rows[1::2]) if split else (rows,)
         for part in halves:
             if part.size:
-                self.queue.append(Job(job.anchor, job.sign, boxes[part], bounds[part]))
+                self.queue.append(job.take(part))
 
     def start_round(self, target: float) -> None:
-        """Queue everything above the target, one job per anchor."""
+        """Queue everything above the target, grouped by anchor and sign."""
         self.target = target
-        groups: dict[int, list[Job]] = {}
+        groups: dict[tuple[int, float], list[Job]] = {}
         self.reserve = [*self.queue, *self.parked]
         self.queue, self.parked, self.n_parked = deque(), [], 0
         for job in self.reserve:
-            groups.setdefault(job.anchor, []).append(job)
-        for jobs in groups.values():
+            groups.setdefault((job.anchor, job.sign), []).append(job)
+        for (anchor, sign), jobs in groups.items():
             boxes = np.concatenate([job.boxes for job in jobs])
             bounds = np.concatenate([job.bounds for job in jobs])
             for k in range(0, bounds.size, BOXES_PER_JOB):
                 part = slice(k, k + BOXES_PER_JOB)
-                self.file(jobs[0], boxes[part], bounds[part], violated=False, split=False)
+                job = Job(anchor, sign, boxes[part], bounds[part])
+                self.file(job, violated=False, split=False)
         self.reserve = []
 
     def open_jobs(self) -> list[Job]:
@@ -181,42 +199,52 @@ class Search:
             leads = [w for _, w in [*self.leads, *self.points]]
             n_boxes = self.n_boxes
         d = self.X.shape[1]
-        boxes = np.concatenate([np.zeros((0, 2 * d)), *(job.boxes for job in jobs)])
+        boxes = np.concatenate([np.zeros((0, 2 * d + 2)), *(job.boxes for job in jobs)])
         bounds = np.concatenate([np.zeros(0), *(job.bounds for job in jobs)])
         counts = [len(job.bounds) for job in jobs]
         anchors = np.repeat(np.array([job.anchor for job in jobs], dtype=np.int64), counts)
-        whole = max(np.count_nonzero(self.q) * d * 2.0 ** (d - 1), 1.0)
-        share = min(float(measure(boxes[bounds > level]) / whole), 1.0)
+        signs = np.repeat(np.array([job.sign for job in jobs]), counts)
+        slabs = (bounds > level) & (anchors < 0)
+        share = min(measure(boxes[slabs]) / (2.0 * measure(root_boxes(d))), 1.0)
         return Frontier(
-            digest, level, anchors, boxes, bounds, np.array(leads).reshape(-1, d), n_boxes,
+            digest, level, anchors, signs, boxes, bounds, np.array(leads).reshape(-1, d), n_boxes,
             seconds, margin, share,
         )  # fmt: skip
 
 
-def jobs_of(anchors: Iterable[int], boxes: Array, bounds: Array, q: Array) -> list[Job]:
-    """Return the boxes grouped into one job per anchor, with the sign opposite to q_j."""
-    anchors = np.asarray(anchors, dtype=np.int64)
-    order = np.argsort(anchors, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(anchors[order])) + 1)
-    jobs = []
-    for rows in groups:
-        if len(rows):
-            j = int(anchors[rows[0]])
-            jobs.append(Job(j, -math.copysign(1.0, q[j]), boxes[rows], bounds[rows]))
-    return jobs
+def jobs_of(anchors: Ints, signs: Array | float, boxes: Array, bounds: Array) -> list[Job]:
+    """Return the boxes grouped into one job per anchor and sign."""
+    signs = np.broadcast_to(signs, anchors.shape)
+    order = np.lexsort((signs, anchors))
+    change = (np.diff(anchors[order]) != 0) | (np.diff(signs[order]) != 0)
+    groups = np.split(order, np.flatnonzero(change) + 1)
+    return [
+        Job(int(anchors[rows[0]]), float(signs[rows[0]]), boxes[rows], bounds[rows])
+        for rows in groups
+        if len(rows)
+    ]
 
 
 def root_jobs(X: Array, q: Array) -> list[Job]:
-    """Return one job per anchor: the faces ``u_f = 1`` of the cube, and a cheap bound.
+    """Return the slabs that cover all hyperplanes, for both signs, and a cheap bound.
 
-    ``sigma eta_j(w) <= 1/2 sum_{sigma q_i > 0} |q_i| ||x_i - x_j||`` for the sign with
-    ``sigma q_j < 0``; evenness of eta_j covers the faces ``u_f = -1``.
+    ``sigma eta(w, b) = 1/2 sum_i sigma q_i |w . x_i - b|`` is at most
+    ``1/2 sum_{sigma q_i > 0} |q_i| (||x_i|| + R)`` for ``|b| <= R = max_i ||x_i||``.
     """
-    boxes, jobs = root_boxes(X.shape[1]), []
-    for group in np.array_split(np.flatnonzero(q), len(q) // 256 + 1):
-        lengths = cdist(X[group], X)
-        for row, j in enumerate(group):
-            sign = -math.copysign(1.0, q[j])
-            bound = 0.5 * float(np.maximum(sign * q, 0.0) @ lengths[row])
-            jobs.append(Job(int(j), sign, boxes, np.full(len(boxes), bound)))
+    boxes, norms = root_boxes(X.shape[1]), np.linalg.norm(X, axis=1)
+    reach = norms + norms.max(initial=0.0)
+    jobs = []
+    for sign in (1.0, -1.0):
+        bound = 0.5 * float(np.maximum(sign * q, 0.0) @ reach)
+        jobs.append(Job(-1, sign, boxes, np.full(len(boxes), bound)))
     return jobs
+
+
+def lift(X: Array) -> Array:
+    """Return the rows ``(x_i, -B)``, B the largest ``|v . x_i|`` of the directions of root boxes.
+
+    ``B = max_i sum_k |x_ik|`` (1 + 8 d u) is at most sqrt(d) R, as `rounding_margin` supposes.
+    """
+    n, d = X.shape
+    widest = np.abs(X).sum(axis=1).max(initial=0.0) * (1.0 + 8 * d * UNIT_ROUNDOFF)
+    return np.column_stack([X, np.full(n, -max(float(widest), np.finfo(float).tiny))])

@@ -140,7 +140,7 @@ def branch_and_bound(
     # Nothing below the margin can be told from rounding.
     goal = max(threshold - margin, margin)
     most = math.inf if max_boxes is None else max_boxes
-    room = memory_limit * 2**20 / (8 * (2 * X.shape[1] + 1))
+    room = memory_limit * 2**20 / (8 * (2 * X.shape[1] + 3))
     search = Search(X, q, goal, threshold + margin, stop_at_violation, most, room)
     before = _resume(search, resume, digest)
     # Boxes may have looser bounds than the anchor that they were cut from.
@@ -204,7 +204,7 @@ def _resume(search: Search, frontier: Frontier | None, digest: str) -> float:
     # What was dropped is proved below the old goal only.
     search.goal = max(search.goal, frontier.level)
     search.level = frontier.level
-    search.parked = jobs_of(frontier.anchors, frontier.boxes, frontier.bounds, search.q)
+    search.parked = jobs_of(frontier.anchors, frontier.signs, frontier.boxes, frontier.bounds)
     search.n_boxes = frontier.n_boxes
     search.leads = [(0.0, w) for w in frontier.leads[:N_LEADS]]
     return frontier.seconds

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .oracle import Array
 
 Ints = NDArray[np.int64]
-FORMAT = "radontv-frontier-1"
+FORMAT = "radontv-frontier-2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,11 @@ class Frontier:
     level : float
         Largest goal that boxes were dropped at, rounding margin excluded.
     anchors : ndarray of shape (n_open,)
-        Index of the data point on the boxes' hyperplanes.
-    boxes : ndarray of shape (n_open, 2 n_features)
-        Rows (centre, half widths), see `_box_kernels`.
+        Index of the data point on the boxes' hyperplanes; -1 for slabs.
+    signs : ndarray of shape (n_open,)
+        The sigma of sigma eta.
+    boxes : ndarray of shape (n_open, 2 n_features + 2)
+        Rows (centre, half widths), see `_branch_kernels`.
     bounds : ndarray of shape (n_open,)
         Upper bounds on |eta| in the boxes.
     leads : ndarray of shape (m, n_features)
@@ -44,12 +46,13 @@ class Frontier:
     margin : float
         Rounding margin of the bounds.
     share : float
-        Part of all directions of all anchors that is open, in [0, 1].
+        Part of all hyperplanes that lies in open slabs, in [0, 1].
     """
 
     digest: str
     level: float
     anchors: Ints
+    signs: Array
     boxes: Array
     bounds: Array
     leads: Array
@@ -123,12 +126,13 @@ def digest_of(X: Array, q: Array) -> str:
 
 
 def root_boxes(n_features: int) -> Array:
-    """Return the cube's faces u_f = 1 as boxes: eta_j is even, so they cover all directions."""
-    return np.hstack([np.eye(n_features), 1.0 - np.eye(n_features)])
+    """Return the cube's faces u_f = 1 with all biases, as slabs; eta is even, so they cover it."""
+    d = n_features
+    return np.hstack([np.eye(d, d + 1), 1.0 - np.eye(d, d + 1)])
 
 
 def measure(boxes: Array) -> float:
-    """Return the area of boxes on the cube's faces; all roots of one anchor have d 2^(d-1)."""
+    """Return the volume of slabs; all roots of one sign have d 2^d."""
     if len(boxes) == 0:
         return 0.0
     widths = boxes[:, boxes.shape[1] // 2 :]

@@ -94,8 +94,9 @@ def rounding_margin(X: Array, q: Array, *, operations: int | None = None) -> flo
       quantity divided by ``||u||``. Its terms are ``1/2 |q_i| sum_k |z_ik| |s|`` with slopes
       ``|s| <= 1``, or radii of the same size, hence ``sqrt(d)``. g is the sum of n terms and is
       then moved by at most 4 sweeps, each n roundings of g: ``1/2 (5 n + 2 d + 64)`` in all. The
-      walk through the vertices of a box adds ``2^min(d - 1, 8)``.
-      ``N = 16 (n + d) + 64 + 2^min(d, 9)`` is well above the sum.
+      walk through the vertices of a box adds ``2^min(d, 9)``.
+      ``N = 16 (n + d) + 80 + 2^(min(d, 9) + 1)`` is well above the sum.
+    * The bias of a slab is one more term, ``1/2 |q_i| |b|``, ``|b| <= max ||x_j||_1 <= sqrt(d) R``.
     * At the ends of the range of b, ``|eta|`` is at most the full defect; box tests ignore them.
 
     Parameters
@@ -105,10 +106,10 @@ def rounding_margin(X: Array, q: Array, *, operations: int | None = None) -> flo
     q : ndarray of shape (n_samples,)
         Dual vector.
     operations : int, optional
-        N; default ``16 (n + d) + 64 + 2^min(d, 9)``.
+        N; default ``16 (n + d) + 80 + 2^(min(d, 9) + 1)``.
     """
     n, d = X.shape
-    count = 16 * (n + d) + 64 + 2 ** min(d, 9) if operations is None else operations
+    count = 16 * (n + d) + 80 + 2 ** (min(d, 9) + 1) if operations is None else operations
     gamma = count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
     norms = np.sqrt(np.einsum("ij,ij->i", X, X))
     size = float(np.abs(q) @ (norms + np.max(norms, initial=0.0)))

@@ -227,13 +227,13 @@ def test_box_bound_dominates_samples_and_classification_matches_numpy(d: int) ->
         np.testing.assert_allclose(fixed, (0.5 * q[1:] * np.sign(t) * exact) @ Z[1:], atol=1e-14)
         v = u + h * rng.choice([-1.0, 0.0, 1.0, 0.5], size=(300, d))
         values = (0.5 * np.abs(v @ Z.T) @ q) / np.linalg.norm(v, axis=1)
-        at = kernels.value_at(Z, q, own, m, fixed, v[0])
+        at = kernels.value_at(Z, q, own, m, fixed, v[0], d)
         assert at == pytest.approx(values[0], rel=1e-9, abs=1e-14)
         for target in (0.0, 0.5 * abs(values).max(), values.max(), 2 * abs(values).max()):
-            work, lines, g = np.empty((5, 1024)), np.empty((d + 1, n)), np.empty(d)
+            work, lines, g = np.empty((6, 1024)), np.empty((d + 1, n)), np.empty(d)
             steps = 2 / np.maximum(np.abs(q) * np.sum(Z**2, axis=1), 1e-300)
-            args = (Z, q, steps, u, h, own, m, fixed, slope.copy(), radius, target, work, lines, g)
-            assert values.max() <= kernels.bound_box(*args) + 1e-13
+            rest = (own, m, fixed, slope.copy(), radius, target, work, lines, g)
+            assert values.max() <= kernels.bound_box(Z, q, steps, u, h, d, *rest) + 1e-13
 
 
 def test_vertices_and_slopes_match_numpy() -> None:
@@ -289,6 +289,9 @@ def test_root_bounds_hold() -> None:
     X, q = make("normal", 15, 3, 0)
     w = np.random.default_rng(3).standard_normal((500, 3))
     w /= np.linalg.norm(w, axis=1, keepdims=True)
-    for job in root_jobs(X, q):
-        values = 0.5 * job.sign * np.abs(w @ (X - X[job.anchor]).T) @ q
-        assert job.sign * q[job.anchor] < 0 and values.max() <= job.bounds.min()
+    jobs = root_jobs(X, q)
+    assert sorted(job.sign for job in jobs) == [-1.0, 1.0]
+    for job in jobs:
+        for x in X:
+            values = 0.5 * job.sign * np.abs(w @ (X - x).T) @ q
+            assert values.max() <= job.bounds.min()
