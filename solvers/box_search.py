@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._branch_kernels import RAISE, explore, explore_slabs
+from ._branch_kernels import RAISE, explore
+from ._slab_kernels import explore_slabs
 from .climb import climb
 from .frontier import Frontier, Ints, measure, root_boxes
 from .oracle import MAX_WITNESSES, UNIT_ROUNDOFF, Array, evaluate

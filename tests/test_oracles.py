@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from radontv.solvers import _box_kernels as kernels
-from radontv.solvers.box_search import root_jobs
+from radontv.solvers._slab_kernels import explore_slabs
+from radontv.solvers.box_search import lift, root_jobs
 from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.climb import climb
 from radontv.solvers.oracle import distinct, evaluate, rounding_margin
@@ -208,16 +209,18 @@ def test_only_anchors_with_opposite_sign_are_needed() -> None:
         assert max(values.values()) == pytest.approx(max(values[j] for j in values if q[j] < 0))
 
 
+@pytest.mark.parametrize("slab", [False, True])
 @pytest.mark.parametrize("d", [2, 3, 5, 10])
-def test_box_bound_dominates_samples_and_classification_matches_numpy(d: int) -> None:
+def test_box_bound_dominates_samples_and_classification_matches_numpy(d: int, slab: bool) -> None:
     rng = np.random.default_rng(d)
     n = 40
     for _ in range(60):
         X, q = make("normal", n, d, int(rng.integers(1 << 30)))
-        Z, width = X - X[0], 10.0 ** rng.uniform(-2, 0)
-        u, h = rng.uniform(-1, 1, d) * (1 - width), np.full(d, width)
+        Z, width = lift(X) if slab else X - X[0], 10.0 ** rng.uniform(-2, 0)
+        D = Z.shape[1]
+        u, h = rng.uniform(-1, 1, D) * (1 - width), np.full(D, width)
         u[0], h[0] = 1.0, 0.0
-        own, fixed = np.empty(n, dtype=np.int32), np.zeros(d)
+        own, fixed = np.empty(n, dtype=np.int32), np.zeros(D)
         slope, radius = np.empty(n), np.empty(n)
         everyone = np.arange(1, n, dtype=np.int32)
         m = kernels.classify(Z, q, np.zeros(n), u, h, everyone, n - 1, own, fixed, slope, radius)
@@ -225,15 +228,57 @@ def test_box_bound_dominates_samples_and_classification_matches_numpy(d: int) ->
         np.testing.assert_array_equal(own[:m], everyone[np.abs(t) < r])
         exact = np.abs(t) >= r
         np.testing.assert_allclose(fixed, (0.5 * q[1:] * np.sign(t) * exact) @ Z[1:], atol=1e-14)
-        v = u + h * rng.choice([-1.0, 0.0, 1.0, 0.5], size=(300, d))
-        values = (0.5 * np.abs(v @ Z.T) @ q) / np.linalg.norm(v, axis=1)
+        v = u + h * rng.choice([-1.0, 0.0, 1.0, 0.5], size=(300, D))
+        values = (0.5 * np.abs(v @ Z[1:].T) @ q[1:]) / np.linalg.norm(v[:, :d], axis=1)
         at = kernels.value_at(Z, q, own, m, fixed, v[0], d)
         assert at == pytest.approx(values[0], rel=1e-9, abs=1e-14)
         for target in (0.0, 0.5 * abs(values).max(), values.max(), 2 * abs(values).max()):
-            work, lines, g = np.empty((6, 1024)), np.empty((d + 1, n)), np.empty(d)
+            work, lines, g = np.empty((6, 1024)), np.empty((D + 1, n)), np.empty(D)
             steps = 2 / np.maximum(np.abs(q) * np.sum(Z**2, axis=1), 1e-300)
             rest = (own, m, fixed, slope.copy(), radius, target, work, lines, g)
             assert values.max() <= kernels.bound_box(Z, q, steps, u, h, d, *rest) + 1e-13
+
+
+@pytest.mark.parametrize(("kind", "d"), [("normal", 3), ("grid", 3), ("normal", 5), ("grid", 4)])
+@pytest.mark.parametrize("width", [0.5, 0.1, 0.02])
+def test_no_hyperplane_above_the_goal_is_lost(kind: str, d: int, width: float) -> None:
+    """Wherever the work or the room ends, each one is in a slab or a box of an anchor on it."""
+    n = 30
+    X, q = make(kind, n, d, 7)
+    L, rng = lift(X), np.random.default_rng(0)
+    weights, biases = climb(X, q, rng.standard_normal((30, d)))
+    top = np.argmax([abs(evaluate(X, q, w, b)) for w, b in zip(weights, biases, strict=True)])
+    face = np.argmax(np.abs(weights[top]))
+    centre = np.append(weights[top], biases[top] / -L[0, d]) / weights[top, face]
+    sign = np.sign(evaluate(X, q, weights[top], float(biases[top])))
+    half = np.where(np.arange(d + 1) == face, 0.0, width)
+    w = centre[:d] + half[:d] * rng.uniform(-1, 1, size=(1000, d))
+    t = w @ X.T
+    eta = sign * np.maximum(t[:, None, :] - t[:, :, None], 0.0) @ q
+    values = eta.max(axis=1) / np.linalg.norm(w, axis=1)
+    bias = t[np.arange(1000), eta.argmax(axis=1)]
+    planes = np.column_stack([w, bias / -L[0, d]])
+    goal = max(0.6 * values.max(), np.quantile(values, 0.2))
+    high = (values > goal) & (np.abs(planes[:, d] - centre[d]) <= width)
+    assert high.sum() > 10
+    on = np.abs(t - bias[:, None])[high] < 1e-9
+    works = np.geomspace(100, 1e5, 30).astype(int)
+    for work, spare, level in itertools.product(works, (1, 40, 4000), (1.0, 1.1)):
+        room = 1 + 2 * n + 204 + spare
+        boxes, bounds, anchors = np.empty((room, 2 * d + 2)), np.empty(room), np.empty(room, int)
+        best, tally = np.zeros((5, d + 1)), np.zeros(4, dtype=np.int64)
+        limits = (level * goal, goal, math.inf, work, False)
+        start = np.append(centre, half)[None]
+        result = explore_slabs(
+            L, sign * q, start, np.full(1, 9.0), *limits, boxes, bounds, anchors, best, tally
+        )
+        assert result == goal
+        boxes, bounds, anchors = boxes[: tally[0]], bounds[: tally[0]], anchors[: tally[0]]
+        inside = np.abs(boxes[:, None, : d + 1] - planes[high]) - boxes[:, None, d + 1 :] <= 1e-9
+        there = np.where(anchors[:, None] < 0, inside[:, :, d], on[:, np.maximum(anchors, 0)].T)
+        within = inside[:, :, :d].all(axis=2) & there
+        reached = np.where(within, bounds[:, None], 0.0).max(axis=0, initial=0.0)
+        assert np.all(reached >= values[high] * (1 - 1e-9))
 
 
 def test_vertices_and_slopes_match_numpy() -> None:
