@@ -22,7 +22,7 @@ SupOracle = Callable[["RadonTVProblem", Array], float]
 
 
 MOST_ROUNDING = 1e-9
-"""Part of the objective of f = 0 that may be put down to rounding."""
+"""Part of the objective of the best constant that may be put down to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,16 +207,18 @@ class RadonTVProblem:
     def resolution(self, network: RidgeSpline) -> float:
         """Return the objective that rounding alone produces when the network is evaluated.
 
-        With residuals no larger than the evaluation error e, the terms of a gap add up to less
-        than 16 sum_i s_i e_i^2 for a loss of curvature 1: an error of 8 e stands for all of them.
-
-        Never more than 1e-9 sum_i s_i l(y_i, 0): a network whose values rounding changes by more
-        than that (huge terms that cancel) has not been evaluated, and its gap must not count as 0.
+        sum_i s_i l(0, 8 e_i), e_i the error of `evaluation_error`: with residuals no larger than e
+        the terms of a gap add up to less than that, for a loss of curvature 1. Never more than the
+        larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding the targets produces: a
+        network whose values rounding changes by more (huge terms that cancel, an offset that hides
+        the targets) has not been evaluated, and its gap must not count as 0.
         """
         s, y = self.s[self._live], self.y[self._live]
-        zero = float(s @ self.loss.value(y, np.zeros_like(y)))
         own = self.loss.resolution(s, 8.0 * self.evaluation_error(network))
-        return min(own, MOST_ROUNDING * zero)
+        mean = float(y[0] + s @ (y - y[0]))
+        spread = float(s @ self.loss.value(y, np.full_like(y, mean)))
+        targets = self.loss.resolution(s, 0.5 * np.finfo(np.float64).eps * np.abs(y))
+        return min(own, max(MOST_ROUNDING * spread, targets))
 
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
         """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
@@ -256,6 +258,13 @@ class RadonTVProblem:
         dual_point : ndarray of shape (n_samples,), default=None
             Another q to use; it is projected onto [1 X]^T q = 0.
         """
+        with np.errstate(over="ignore", invalid="ignore"):
+            primal, tiny = self.objective(network), np.finfo(float).tiny
+        if not np.isfinite(primal):
+            raise ValueError(
+                f"the objective of the network is {primal}; it overflows, so rescale the network's "
+                "amplitudes or the data."
+            )
         live = self._live
         y, s = self.y[live], self.s[live]
         merged = fitted = self.refit_affine(network.merged())
@@ -281,14 +290,15 @@ class RadonTVProblem:
             distance,
             spare,
         )
-        primal, tiny = self.objective(network), np.finfo(float).tiny
         resolution = self.resolution(fitted)
-        gap = float(proved.gap + self._gain_of_refit(network, fitted, primal))
+        # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
+        least = -float(s @ self.loss.conjugate(y, np.zeros_like(y)))
+        gap = float(min(proved.gap + self._gain_of_refit(network, fitted, primal), primal - least))
         return Certificate(
             primal=primal,
             dual=primal - gap,
             gap=gap,
-            relative_gap=gap / max(abs(primal), tiny) if gap > resolution else 0.0,
+            relative_gap=0.0 if gap <= resolution else gap / max(abs(primal), tiny),
             sup_bound=bound,
             sup_attained=attained,
             scope=scope,

@@ -10,6 +10,10 @@ from .core import Core, Neurons
 from .merging import merge_cells
 
 
+CLEAR = 1e-4
+"""Singular values of unit columns above it are not zero; its square is well above rounding."""
+
+
 def sparsify(problem: RadonTVProblem, network: RidgeSpline) -> RidgeSpline:
     """Return a network with the same fitted values, no larger RTV and K <= n - rank [1 X].
 
@@ -49,15 +53,29 @@ def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
 def _null_space(columns: Array, dimension: int) -> Array:
     """Return a basis of {h : columns h = 0} to rounding, shape (K, nullity).
 
-    The columns are known to span at most `dimension` dimensions.
+    The columns have length 1 and are known to span at most `dimension` dimensions.
     """
     K = columns.shape[1]
-    sigma, vt = np.linalg.svd(columns, full_matrices=True)[1:]
+    if K <= dimension and _independent(columns):
+        return np.zeros((K, 0))
+    small = np.linalg.qr(columns, mode="r")
+    sigma, vt = np.linalg.svd(small, full_matrices=True)[1:]
     full = np.zeros(K)
     full[: len(sigma)] = sigma
     tol = max(columns.shape) * np.finfo(np.float64).eps * float(full.max(initial=0.0))
     null: Array = vt[(full <= tol) | (np.arange(K) >= dimension)].T
     return null
+
+
+def _independent(columns: Array) -> bool:
+    """Return True if a cheap test shows that no singular value is below CLEAR."""
+    gram = columns.T @ columns
+    gram[np.diag_indices_from(gram)] -= CLEAR**2
+    try:
+        np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _remove(neurons: Neurons, null: Array) -> Neurons:

@@ -175,7 +175,9 @@ def verify(
         )
     upper = primal.value + primal.error
     gap = max(upper - dual, 0.0)
-    resolution = min(certificate.resolution, primal.resolution)
+    # What 64 roundings of the targets produce is below the accuracy of the values here.
+    least = 0.5 * float(rows.s @ (64.0 * U * rows.y) ** 2)
+    resolution = min(max(certificate.resolution, least), primal.resolution)
     return Verification(
         valid=not failures,
         failures=tuple(failures),

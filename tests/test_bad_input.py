@@ -345,3 +345,21 @@ def test_anything_is_a_problem_or_a_clear_error(x: Any, y: Any, alpha: Any, weig
         assert_from_the_edge(error)
     else:
         assert np.isfinite(problem.X).all()
+
+
+@pytest.mark.parametrize("offset", [1e12, 1e13, 1e14, 1e15])
+def test_an_offset_of_the_targets_hides_no_gap(offset: float) -> None:
+    """Rounding of f(x) may stop the solver, but must not pass for a proof of optimality."""
+    targets = np.sin(3 * X[:, 0]) + np.abs(X[:, 1])
+    problem = RadonTVProblem(X, targets + offset, 1e-3)
+    certificate = solve(problem, scope="global", time_limit=60.0).certificate
+    shifted = RadonTVProblem(X, (targets + offset) - offset, 1e-3)
+    best = solve(shifted, scope="global", tol=1e-9).certificate.primal
+    assert certificate.relative_gap >= (certificate.primal - best) / certificate.primal - 0.01
+    assert certificate.dual <= best * (1 + 1e-9)
+
+
+def test_an_objective_that_overflows_is_refused() -> None:
+    network = RidgeSpline.from_layers([[1e139] + [0.0] * (X.shape[1] - 1)], [0.0], [1e139])
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="overflows"):
+        prove(RadonTVProblem(X, X[:, 0] ** 2, 0.1), network)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from helpers import ROUNDING, gaussian, random_network, tied
@@ -139,3 +141,17 @@ def test_reduction_of_refitted_neurons_keeps_the_optimum(name: str) -> None:
     reduced = reduce_neurons(core, neurons)
     assert len(reduced) <= core.n - core.d - 1
     assert core.state(reduced)[0] <= value * (1 + ROUNDING)
+
+
+def test_many_rows_need_no_square_matrix() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 1))
+    network = solve(RadonTVProblem(X, np.abs(X[:, 0]), 1e-2)).network
+    tracemalloc.start()
+    try:
+        sparse = sparsify(RadonTVProblem(X, np.abs(X[:, 0]), 1e-2), network)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sparse.n_neurons == network.n_neurons
+    assert peak < 100e6
