@@ -1,4 +1,4 @@
-"""The benchmark of the core runs at its smallest size and says why it skips what it lacks."""
+"""The benchmarks run at their smallest size and say why they skip what they lack."""
 
 from __future__ import annotations
 
@@ -10,19 +10,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "benchmarks" / "core.py"
+FOLDER = ROOT / "benchmarks"
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="benchmarks are not part of an installed package"
+)
 
 
-@pytest.mark.skipif(not SCRIPT.is_file(), reason="benchmarks are not part of an installed package")
-def test_core_benchmark_at_its_smallest_size(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--quick", "--repeat", "1"]
+def run(script: str, *options: str) -> str:
+    """Return what the script prints."""
     done = subprocess.run(
-        [*command, "--only", "global", "path", "--data", str(tmp_path)],
+        [sys.executable, str(FOLDER / script), "--quick", "--repeat", "1", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "GLOBAL" in done.stdout
-    assert f"skipped: no yacht.csv in {tmp_path}" in done.stdout
+    return done.stdout
+
+
+def test_core_benchmark_at_its_smallest_size(tmp_path: Path) -> None:
+    said = run("core.py", "--only", "global", "path", "--data", str(tmp_path))
+    assert "GLOBAL" in said
+    assert f"skipped: no yacht.csv in {tmp_path}" in said
+
+
+def test_proof_benchmark_at_its_smallest_size() -> None:
+    rows = [line.split("|") for line in run("proofs.py").splitlines() if line.startswith("| G(")]
+    assert [row[1].strip() for row in rows] == ["G(2,2000,0.3)", "G(3,300,0.5)"]
+    assert all(float(row[3]) <= float(row[2]) for row in rows)
