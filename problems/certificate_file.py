@@ -6,7 +6,7 @@ import json
 import math
 import os
 import secrets
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ CLAIM = (
 """What a certificate says, for a reader without this package."""
 
 _INTEGERS = ("n_neurons", "sparsity_bound")
+_FIELDS = {f.name: f for f in fields(Certificate) if f.name not in ("network", "dual_point")}
 _ARRAYS = ("amplitudes", "weights", "biases", "coef")
 
 
@@ -54,7 +55,14 @@ def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> 
         indent=1,
         allow_nan=False,
     )
-    _write(Path(path), text + "\n")
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; name a file in it.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{target} cannot be written: there is no folder {target.parent}; make it first."
+        )
+    _write(target, text + "\n")
 
 
 def load_certificate(path: str | os.PathLike[str]) -> Certificate:
@@ -74,17 +82,28 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate:
         return _certificate(content)
     except KeyError as error:
         raise ValueError(f"{path} is damaged: {error} is missing.") from None
-    except (TypeError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
+    except (TypeError, AttributeError):  # of no use to a reader: list indices and the like
+        raise ValueError(f"{path} is damaged: a part of it has another form.") from None
 
 
 def _certificate(content: dict[str, Any]) -> Certificate:
     """Return the certificate of a parsed file; errors mean that it is damaged."""
-    fields, network = dict(content["certificate"]), content["network"]
-    for name, value in fields.items():
+    numbers, network = content["certificate"], content["network"]
+    for name, part in (("certificate", numbers), ("network", network)):
+        if not isinstance(part, dict):
+            raise ValueError(f"{name} is not an object with named parts.")
+    for name in sorted(numbers.keys() - _FIELDS.keys()):
+        raise ValueError(f"{name!r} is no field of a certificate.")
+    for name, field in _FIELDS.items():
+        if name not in numbers and field.default is MISSING:
+            raise KeyError(name)
+    numbers = dict(numbers)
+    for name, value in numbers.items():
         if name not in ("scope", "digest"):
-            fields[name] = _number(name, value)
-    certificate = Certificate.from_dict(fields)
+            numbers[name] = _number(name, value)
+    certificate = Certificate.from_dict(numbers)
     none = np.zeros((0, len(network["coef"])))
     spline = RidgeSpline(
         amplitudes=_floats("amplitudes", network["amplitudes"]),

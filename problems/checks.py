@@ -15,8 +15,22 @@ SMALLEST = 1e-140
 """Largest magnitude that data must have unless they are zero: squares must not vanish."""
 
 
-def as_float_array(name: str, value: Any, *, ndim: int, largest: float = LARGEST) -> Array:
+def as_float_array(
+    name: str, value: Any, *, ndim: int, largest: float = LARGEST, shape: str = ""
+) -> Array:
     """Return a read-only float64 copy of `value`.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    value : array-like
+    ndim : int
+    largest : float, default=LARGEST
+        Magnitude from which on it is refused.
+    shape : str, default=""
+        For the parameters of a network, the shape that they must have: advice about rows and
+        categories is for data.
 
     Raises
     ------
@@ -38,37 +52,44 @@ def as_float_array(name: str, value: Any, *, ndim: int, largest: float = LARGEST
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{name} has dtype {raw.dtype} and cannot be converted to numbers ({error}); "
-            "encode text and categories as numbers first."
+            + ("pass numbers." if shape else "encode text and categories as numbers first.")
         ) from None
     if array.ndim != ndim:
         if ndim == 0:
             raise ValueError(f"{name} must be a number, but has shape {array.shape}.")
-        shape = "(n_samples, n_features)" if ndim == 2 else "(n_samples,)"
+        wanted = shape or ("(n_samples, n_features)" if ndim == 2 else "(n_samples,)")
         raise ValueError(
-            f"{name} must have {ndim} dimension(s), shape {shape}, but has shape {array.shape}; "
+            f"{name} must have {ndim} dimension(s), shape {wanted}, but has shape {array.shape}; "
             f"{'reshape it with .reshape(-1, 1)' if ndim == 2 else 'flatten it with .ravel()'} "
             "if that is what it means."
         )
-    _refuse_non_finite(name, array, largest)
+    _refuse_non_finite(name, array, parameters=bool(shape))
+    refuse_overflow(name, array, largest)
     array.flags.writeable = False
     return array
 
 
-def _refuse_non_finite(name: str, array: Array, largest: float) -> None:
+def _refuse_non_finite(name: str, array: Array, *, parameters: bool) -> None:
     bad = ~np.isfinite(array)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        kind = "NaN" if np.isnan(array[where]) else "infinity"
+    if not bad.any():
+        return
+    where = tuple(int(i) for i in np.argwhere(bad)[0])
+    kind = "NaN" if np.isnan(array[where]) else "infinity"
+    if array.ndim == 0:
+        raise ValueError(f"{name} is {kind}, not a finite number.")
+    raise ValueError(
+        f"{name} contains {kind} ({int(bad.sum())} entries, the first at index {where}); "
+        + ("a network needs finite parameters." if parameters else "drop or impute those rows.")
+    )
+
+
+def refuse_overflow(name: str, array: Array, largest: float = LARGEST) -> None:
+    """Raise a ValueError if a magnitude is above `largest`."""
+    top = float(np.abs(array).max(initial=0.0))
+    if top > largest:
         raise ValueError(
-            f"{name} contains {kind} ({int(bad.sum())} entries, the first at index {where}); "
-            "drop or impute those rows."
-            if array.ndim
-            else f"{name} is {kind}, not a finite number."
-        )
-    if array.size and float(np.abs(array).max()) > largest:
-        raise ValueError(
-            f"{name} has magnitudes up to {float(np.abs(array).max()):.3g}, whose squares "
-            f"overflow; rescale it below {largest:g}."
+            f"{name} has magnitudes up to {top:.3g}, whose squares overflow; "
+            f"rescale it below {largest:g}."
         )
 
 
@@ -85,6 +106,8 @@ def refuse_vanishing(name: str, array: Array) -> None:
 def as_positive(name: str, value: Any) -> float:
     """Return `value` as a finite float > 0, or raise a ValueError that names it."""
     try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError  # float(True) is 1
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}.") from None
@@ -125,10 +148,50 @@ def as_weights(name: str, value: Any, n_samples: int) -> Array:
     return weights
 
 
+def check_problem(problem: Any) -> None:
+    """Raise a TypeError unless this is a `RadonTVProblem`."""
+    from .problem import RadonTVProblem  # which imports this module
+
+    if not isinstance(problem, RadonTVProblem):
+        raise TypeError(
+            f"problem must be a RadonTVProblem, got {type(problem).__name__}; make one with "
+            "RadonTVProblem(X, y, alpha)."
+        )
+
+
 def check_features(problem: Any, network: Any, name: str) -> None:
-    """Raise a ValueError if the network was made for another number of features."""
+    """Raise an error unless these are a problem and a network for its number of features.
+
+    Parameters
+    ----------
+    problem : object
+        Must be a `RadonTVProblem`.
+    network : object
+        Must be a `RidgeSpline`.
+    name : str
+        What messages call the network.
+    """
+    from .network import RidgeSpline  # which imports this module
+
+    check_problem(problem)
+    if not isinstance(network, RidgeSpline):
+        raise TypeError(
+            f"{name} must be a RidgeSpline, got {type(network).__name__}; {_remedy(network)}."
+        )
     if network.n_features != problem.n_features:
         raise ValueError(
             f"{name} has {network.n_features} features, the problem {problem.n_features}; "
             "they must agree."
         )
+
+
+def _remedy(network: Any) -> str:
+    """Return how to get a RidgeSpline from what was passed in its place."""
+    if hasattr(network, "standardized_network"):
+        return (
+            "for an estimator pass model.standardized_network(), with "
+            "model.standardized_problem(X, y) as the problem"
+        )
+    if hasattr(network, "network"):
+        return f"pass the `network` of the {type(network).__name__}"
+    return "RidgeSpline.from_layers makes one from the weights of any network"

@@ -11,6 +11,9 @@ import numpy as np
 from .checks import Array, as_float_array
 from .merging import merge_equal_and_antipodal
 
+NEURONS, FEATURES, MATRIX = "(n_neurons,)", "(n_features,)", "(n_neurons, n_features)"
+"""Shapes of parameters, for messages."""
+
 _CHUNK = 1 << 22
 """Entries of a block of hidden activations; keeps the memory of a call at 32 MiB."""
 
@@ -57,12 +60,12 @@ class RidgeSpline:
 
     def __post_init__(self) -> None:
         # Units of targets over units of inputs may be larger than data are allowed to be.
-        coef = as_float_array("coef", self.coef, ndim=1, largest=np.inf)
-        amplitudes = as_float_array("amplitudes", self.amplitudes, ndim=1, largest=np.inf)
+        coef = _any_size("coef", self.coef, FEATURES)
+        amplitudes = _any_size("amplitudes", self.amplitudes, NEURONS)
         weights = np.zeros((0, coef.size)) if np.size(self.weights) == 0 else self.weights
-        weights = as_float_array("weights", weights, ndim=2)
-        biases = as_float_array("biases", self.biases, ndim=1, largest=np.inf)
-        intercept = float(as_float_array("intercept", self.intercept, ndim=0, largest=np.inf))
+        weights = as_float_array("weights", weights, ndim=2, shape=MATRIX)
+        biases = _any_size("biases", self.biases, NEURONS)
+        intercept = float(_any_size("intercept", self.intercept, "()"))
         if weights.shape[1] != coef.size:
             raise ValueError(
                 f"weights has {weights.shape[1]} columns but coef has {coef.size} entries; both "
@@ -90,7 +93,7 @@ class RidgeSpline:
     @classmethod
     def affine(cls, coef: Any, intercept: float = 0.0) -> RidgeSpline:
         """Return the network without neurons, c.x + c0."""
-        coef = as_float_array("coef", coef, ndim=1)
+        coef = _any_size("coef", coef, FEATURES)
         return cls(np.zeros(0), np.zeros((0, coef.size)), np.zeros(0), coef, intercept)
 
     @classmethod
@@ -105,37 +108,47 @@ class RidgeSpline:
         """Return v.relu(W x + t) + s.x + c0 in unit form: a = v |W|, w = W / |W|, b = -t / |W|.
 
         A neuron with W = 0 is the constant v relu(t) and joins the intercept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If something is not finite, shapes disagree, or v |W| or t / |W| overflows.
         """
-        hidden = as_float_array("hidden_weight", hidden_weight, ndim=2)
-        offset = as_float_array("hidden_bias", hidden_bias, ndim=1)
-        output = as_float_array("output_weight", np.ravel(output_weight), ndim=1)
+        hidden = _any_size("hidden_weight", hidden_weight, MATRIX)
+        offset = _any_size("hidden_bias", hidden_bias, NEURONS)
+        output = _any_size("output_weight", np.ravel(output_weight), NEURONS)
         skip = np.zeros(hidden.shape[1])
         if skip_weight is not None:
-            skip = as_float_array("skip_weight", np.ravel(skip_weight), ndim=1)
+            skip = _any_size("skip_weight", np.ravel(skip_weight), FEATURES)
             if len(skip) != hidden.shape[1]:
                 raise ValueError(
                     f"skip_weight has {len(skip)} entries, but hidden_weight has "
                     f"{hidden.shape[1]} columns; they must agree."
                 )
-        constant = float(as_float_array("output_bias", np.squeeze(output_bias), ndim=0))
+        constant = float(_any_size("output_bias", np.squeeze(output_bias), "()"))
         if not (len(hidden) == len(offset) == len(output)):
             raise ValueError(
                 f"hidden_weight, hidden_bias and output_weight describe {len(hidden)}, "
                 f"{len(offset)} and {len(output)} neurons; they must agree."
             )
-        length = np.linalg.norm(hidden, axis=1)
-        live = length > 0
+        live = hidden.any(axis=1)
         constant += float(output[~live] @ np.maximum(offset[~live], 0.0))
-        scale = length[live]
-        weights = hidden[live] / scale[:, None]
+        # A power of two is taken out of each row, exactly: squares neither overflow nor vanish.
+        power = np.frexp(np.abs(hidden[live]).max(axis=1, initial=0.0))[1]
+        weights = np.ldexp(hidden[live], -power[:, None])
+        length = np.linalg.norm(weights, axis=1)
+        weights /= length[:, None]
         weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-        return cls(
-            output[live] * scale,
-            weights,
-            -offset[live] / scale,
-            skip,
-            constant,
-        )
+        with np.errstate(over="ignore"):
+            amplitudes = np.ldexp(output[live] * length, power)
+            biases = np.ldexp(-offset[live] / length, -power)
+        for array, formula in (
+            (amplitudes, "output_weight times the length of hidden_weight"),
+            (biases, "hidden_bias over the length of hidden_weight"),
+        ):
+            if not np.isfinite(array).all():
+                raise ValueError(f"{formula} overflows float64; rescale the network.")
+        return cls(amplitudes, weights, biases, skip, constant)
 
     def to_layers(self) -> Layers:
         """Return the layers with balanced weights |v_k| = ||omega_k||_2 = sqrt(|a_k|).
@@ -213,3 +226,9 @@ class RidgeSpline:
             f"RidgeSpline(n_neurons={self.n_neurons}, n_features={self.n_features}, "
             f"rtv={self.rtv:.6g})"
         )
+
+
+def _any_size(name: str, value: Any, shape: str) -> Array:
+    """Return parameters of a network, finite and of that shape but of any magnitude."""
+    ndim = shape.count("n_")
+    return as_float_array(name, value, ndim=ndim, largest=np.inf, shape=shape)

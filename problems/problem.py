@@ -11,7 +11,14 @@ import numpy as np
 
 from .affine import AffineBasis, project_out_affine
 from .certificate import Certificate, Scope
-from .checks import Array, as_float_array, as_positive, as_weights, refuse_vanishing
+from .checks import (
+    Array,
+    as_float_array,
+    as_positive,
+    as_weights,
+    check_features,
+    refuse_vanishing,
+)
 from .dual import duality_gap, eta
 from .losses import Loss, get_loss
 from .network import RidgeSpline
@@ -143,6 +150,7 @@ class RadonTVProblem:
         Loss and RTV are those of the merged network: huge amplitudes of opposite sign on
         hyperplanes that agree to rounding would otherwise fit the data at no cost.
         """
+        check_features(self, network, "network")
         live, merged = self._live, network.merged()
         values = self.loss.value(self.y[live], merged(self.X[live]))
         return float(self.s[live] @ values) + self.alpha * float(np.abs(merged.amplitudes).sum())
@@ -174,6 +182,7 @@ class RadonTVProblem:
 
     def dual_point(self, network: RidgeSpline) -> Array:
         """Return q = -s l'(y, f(X)) for the refitted network, with [1 X]^T q = 0, shape (n,)."""
+        check_features(self, network, "network")
         return self._dual_point(self.refit_affine(network))
 
     def _dual_point(self, refitted: RidgeSpline) -> Array:

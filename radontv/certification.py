@@ -23,7 +23,7 @@ def certify(
     *,
     alpha: float | None = None,
     weight_decay: float | None = None,
-    loss: str = "mse",
+    loss: str | None = None,
     decayed: str | None = None,
     sample_weight: Any = None,
     scope: str = "global",
@@ -69,9 +69,10 @@ def certify(
     weight_decay : float, default=None
         lambda, for instance of torch's SGD or Adam, which add lambda/2 |theta|^2 to the loss.
         (AdamW decays in another way, which minimises no such sum.)
-    loss : {"mse", "half_mse", "sse", "half_sse"}, default="mse"
+    loss : {"mse", "half_mse", "sse", "half_sse"}, default=None
         To which loss `weight_decay` was added: the mean or the sum over all rows of the squared
-        error, or of half of it. "mse" is `torch.nn.MSELoss()`.
+        error, or of half of it. None stands for "mse", which is `torch.nn.MSELoss()`. It goes with
+        `weight_decay` only.
     decayed : {"weights", "all"}, default=None
         Which parameters count in `trained_objective`: the hidden and output weights, or biases
         and skip connection too. None stands for "all" for torch, whose optimisers do so unless
@@ -98,8 +99,8 @@ def certify(
     Raises
     ------
     TypeError, ValueError
-        If the model is no network with one hidden layer of ReLUs and one output, or does not fit
-        the data, or if the penalty is missing.
+        If the model is no network with one hidden layer of ReLUs and one output, does not fit the
+        data, or has weights so large that its objective overflows; or if the penalty is missing.
 
     Notes
     -----
@@ -123,6 +124,12 @@ def certify(
     """
     if decayed not in (None, "weights", "all"):
         raise ValueError(f"decayed must be 'weights', 'all' or None, got {decayed!r}.")
+    if loss is not None and weight_decay is None:
+        raise ValueError(
+            f"loss={loss!r} says what weight_decay was added to, but weight_decay is missing; pass "
+            "it too, or leave loss out: alpha, and the penalty of a model that knows its own, need "
+            "no loss."
+        )
     model, X, place = _last_step(model, X)
     if isinstance(model, RadonTVRegressor):
         problem = model.standardized_problem(X, y, sample_weight)
@@ -139,12 +146,13 @@ def certify(
             f"X has {problem.n_features} features, but the model was made for "
             f"{foreign.n_features}; pass the inputs that it was trained on."
         )
-    penalty = penalty_of(model, alpha, weight_decay, loss, problem, sample_weight)
+    penalty = penalty_of(model, alpha, weight_decay, loss or "mse", problem, sample_weight)
     if isinstance(model, RadonTVRegressor):
         problem = problem.with_alpha(penalty.alpha)
     else:
         problem = RadonTVProblem(X, y, penalty.alpha, sample_weight=sample_weight)
     network = foreign.network(problem.X)
+    _refuse_overflow(problem, network, foreign)
     solution = solve(
         problem,
         tol=tol,
@@ -179,6 +187,19 @@ def _last_step(model: Any, X: Any) -> tuple[Any, Any, str]:
     if len(model) > 1:
         X = model[:-1].transform(X)
     return model[-1], X, ", in the inputs that the pipeline gives it"
+
+
+def _refuse_overflow(problem: RadonTVProblem, network: RidgeSpline, model: ForeignNetwork) -> None:
+    """Raise a ValueError if the objective of the network is beyond float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        objective = problem.objective(network)
+    if not np.isfinite(objective):
+        largest = float(np.abs(network.amplitudes).max(initial=0.0))
+        raise ValueError(
+            f"the objective of the {model.kind} overflows: the largest |v_k| |W_k| of its neurons "
+            f"is {largest:.3g}, for targets up to {np.abs(problem.y).max():.3g}; rescale the "
+            "network, or check that it was trained on these data."
+        )
 
 
 def _certificate(problem: RadonTVProblem, network: RidgeSpline, solution: Solution) -> Certificate:

@@ -14,8 +14,6 @@ with contextlib.suppress(ModuleNotFoundError):  # `main` says what to install
     import typer
 
 NEEDED = ("typer", "rich", "pandas", "matplotlib")
-DEMO_RATIO = 0.5
-"""alpha / alpha_max of the demonstration: few neurons, better than an affine fit on new rows."""
 
 
 def fit(
@@ -63,8 +61,8 @@ def fit(
     seed: Annotated[int, typer.Option(help="Seed of the split and of the search.")] = 0,
     jobs: Annotated[int | None, typer.Option(help="Threads of the search.")] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results.", show_default="NAME-radontv"),
+        str | None,
+        typer.Option(metavar="FOLDER", help="Folder for the results.", show_default="NAME-radontv"),
     ] = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no pictures.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -77,7 +75,7 @@ def fit(
             FitOptions(
                 data=data,
                 target=target,
-                out=out or Path(f"{data.stem}-radontv"),
+                out=_place(out, f"{data.stem}-radontv"),
                 alpha=alpha,
                 alpha_ratio=alpha_ratio,
                 tol=tol,
@@ -105,8 +103,10 @@ def predict(
         Path, typer.Argument(metavar="DATA.CSV", help="CSV file with the columns of the model.")
     ],
     out: Annotated[
-        Path | None,
-        typer.Option(help="CSV file to write.", show_default="NAME-predictions.csv"),
+        str | None,
+        typer.Option(
+            metavar="FILE", help="CSV file to write.", show_default="NAME-predictions.csv"
+        ),
     ] = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out rows with missing values.")
@@ -115,16 +115,16 @@ def predict(
 ) -> None:
     """Predict the rows of a CSV file with a fitted model."""
     with _plain_errors():
-        from .workflow import predict_file
+        from .prediction import predict_file
 
-        target = out or Path(f"{data.stem}-predictions.csv")
+        target = _place(out, f"{data.stem}-predictions.csv")
         predict_file(model, data, target, drop_missing, _speaker(quiet))
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the data and the results.")] = Path(
-        "radontv-demo"
-    ),
+    out: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Folder for the data and the results.")
+    ] = "radontv-demo",
     prove: Annotated[
         bool, typer.Option("--prove", help="Ask for a proof (long: ten dimensions).")
     ] = False,
@@ -136,48 +136,40 @@ def demo(
 ) -> None:
     """Fit scikit-learn's diabetes data: 442 patients, 10 measurements."""
     with _plain_errors():
-        from sklearn.datasets import load_diabetes
+        from .demonstration import demonstration
 
-        from .options import FitOptions
-
-        out.mkdir(parents=True, exist_ok=True)
-        data = out / "diabetes.csv"
-        frame = load_diabetes(as_frame=True, scaled=False).frame
-        frame.rename(columns={"target": "progression"}).to_csv(data, index=False)
-        command = ["radontv", "fit", str(data), "--target", "progression"]
-        command += ["--alpha-ratio", f"{DEMO_RATIO:g}", "--out", str(out)]
-        command += ["--prove"] if prove else []
-        command += [] if time_limit is None else ["--time-limit", f"{time_limit:g}"]
-        command += ["--no-plots"] if no_plots else []
-        say = _speaker(quiet)
-        say(f"The data are now in {data}. For a file of yours, change this command:\n")
-        say(f"  {shlex.join(command)}\n")
         _fit_and_report(
-            FitOptions(
-                data=data,
-                target="progression",
-                out=out,
-                alpha_ratio=DEMO_RATIO,
+            demonstration(
+                _place(out, "radontv-demo"),
                 prove=prove,
                 time_limit=time_limit,
                 plots=not no_plots,
                 progress=not quiet,
+                say=_speaker(quiet),
             )
         )
 
 
 def _fit_and_report(options: Any) -> None:
-    """Fit, then print the summary; exit with 130 after Ctrl-C, as shells do."""
+    """Fit, print the summary, then draw; exit with 130 after Ctrl-C, as shells do."""
+    from .results import ResultsFolder
     from .summaries import describe
-    from .workflow import fit_file, interrupted
+    from .workflow import fit_file
 
     say = _speaker(not options.progress)
-    model = fit_file(options, say)
-    say("\n" + describe(model))
-    names = ", ".join(sorted(p.name for p in options.out.iterdir() if p.is_file()))
-    say(f"In {options.out}{'/' if str(options.out) != '/' else ''}: {names}")
-    say(f"Predict with: radontv predict {shlex.quote(str(options.out))} OTHER.CSV")
-    if interrupted(model):
+    folder = ResultsFolder(options.out)
+    try:
+        fitted = fit_file(options, folder, say)
+        say("\n" + describe(fitted.model))
+        if options.plots:
+            folder.draw(fitted.regressor, fitted.table, fitted.train, options)
+    except KeyboardInterrupt:
+        names = ", ".join(folder.written) or "nothing"
+        typer.echo(f"\nStopped; written in {folder.path}: {names}.", err=True)
+        raise typer.Exit(130) from None
+    say(f"In {folder.path}: {', '.join(folder.written)}")
+    say(f"Predict with: radontv predict {shlex.quote(str(folder.path))} OTHER.CSV")
+    if fitted.interrupted:
         say("\nYou stopped the fit: everything above is about the best network until then.")
         raise typer.Exit(130)
 
@@ -186,26 +178,37 @@ def _speaker(quiet: bool) -> Callable[[str], None]:
     return (lambda text: None) if quiet else typer.echo
 
 
+def _place(option: str | None, default: str) -> Path:
+    """Return where to write; `Path` alone would take an empty text for the current folder."""
+    from .csv_files import DataError
+
+    if option is not None and not option.strip():
+        raise DataError("--out is empty; name a place, or leave --out away.")
+    return Path(default if option is None else option)
+
+
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn faults of files and arguments into one sentence on stderr and exit code 2."""
-    from .csv_files import DataError
-
     try:
-        yield
-    except DataError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(2) from None
+        from .csv_files import DataError
+
+        try:
+            yield
+        except DataError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(2) from None
     except BrokenPipeError:  # the reader of a pipe has gone: nobody to tell
         raise
     except OSError as error:
+        what = "the disk" if error.filename is None else error.filename
         typer.echo(
-            f"Error: cannot use {error.filename}: {error.strerror or error}; choose another place.",
+            f"Error: cannot use {what}: {error.strerror or error}; choose another place.",
             err=True,
         )
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        typer.echo("\nStopped before everything was written.", err=True)
+        typer.echo("\nStopped; nothing was written.", err=True)
         raise typer.Exit(130) from None
 
 
@@ -243,6 +246,6 @@ def main() -> None:
     if missing:
         sys.exit(
             f"radontv: the command line needs {', '.join(missing)}; "
-            "install with: pip install 'radontv[cli]'"
+            "install with: pip install -e '.[cli]' in the folder of the sources"
         )
     app()()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .wording import counted
+
 
 class DataError(ValueError):
     """A fault of a file or of an argument; the message is one sentence with its remedy."""
@@ -61,7 +63,18 @@ def read_csv(path: Path, text_columns: Sequence[str] = ()) -> tuple[pd.DataFrame
             notes.append("The first column has no name and numbers the rows: it is left out.")
     frame = frame.drop(columns=unnamed)
     frame.columns = pd.Index([name for name in names if name])
+    for name in frame.columns.difference(list(text_columns)):
+        frame[name] = _with_long_integers(frame[name])
     return frame, notes
+
+
+def _with_long_integers(column: pd.Series) -> pd.Series:
+    """Return a column of integers as numbers even if some do not fit into 64 bits."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    cells = column.dropna().astype(str)
+    whole = cells.str.fullmatch(r"\s*[+-]?\d+\s*")
+    return pd.to_numeric(column).astype(np.float64) if len(cells) and whole.all() else column
 
 
 def _read_text(path: Path) -> str:
@@ -110,8 +123,8 @@ def _header(path: Path, text: str, separator: str) -> list[str]:
     for line, cells in records:
         if len(cells) != len(names):
             raise DataError(
-                f"Line {line} of {path} has {len(cells)} cells but the header has {len(names)}; "
-                "correct that line, and quote cells that contain the separator."
+                f"Line {line} of {path} has {counted(len(cells), 'cell')} but the header has "
+                f"{len(names)}; correct that line, and quote cells that contain the separator."
             )
     return names
 

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .problems import RadonTVProblem, RidgeSpline
 from .solvers import Solution, solve
 from .solvers.report import ProgressTable
 from .standardization import Standardization, alpha_for
+from .training_data import training_data
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
     max_neurons : int, default=None
         Stop, with a warning, when the network has this many neurons.
     warm_start : bool, default=False
-        Start from `network_` of the previous fit.
+        Start from the network of the previous fit.
     n_jobs : int, default=None
         Threads of the search.
     random_state : int, RandomState instance or None, default=0
@@ -61,11 +62,14 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     network_ : RidgeSpline
-        The fit as a function of the *original* inputs; `predict(X)` is `network_(X)`.
+        The fit as a function of the *original* inputs, equal to `predict` up to rounding. Where a
+        feature's offset is many times its spread, 10^k times say, it keeps k digits less than
+        `predict` and `standardized_network`, which know the network of the solver.
     certificate_ : Certificate
         Objective, lower bound, gap and scope. They belong to the problem in *standardised*
         inputs: RTV depends on the units of the inputs, so `network_.rtv` differs from the RTV
-        priced here. `standardized_problem` and `standardized_network` rebuild that problem.
+        priced here. `standardized_problem` rebuilds that problem, and `standardized_network` is
+        the network that was certified.
     alpha_ : float
         The `alpha` used, in standardised inputs.
     mean_, scale_ : ndarray of shape (n_features_in_,)
@@ -82,6 +86,15 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if `X` has names and all are strings.
+
+    Notes
+    -----
+    Ctrl-C during `fit` ends the solver and keeps the best network so far: `fit` returns as usual,
+    and, unless it meets the tolerance, `status_` says so and a `ConvergenceWarning` is given. A
+    search such as `GridSearchCV` therefore counts an interrupted fit as any other, and goes on with
+    the next one. To have it stop, turn the warning into an error,
+    ``warnings.simplefilter("error", ConvergenceWarning)``, and use ``error_score="raise"``; fits
+    that end by `time_limit` or `max_neurons` then raise too.
 
     Examples
     --------
@@ -151,31 +164,29 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         RadonTVRegressor
             The fitted estimator.
         """
-        before: Any = getattr(self, "network_", None) if self.warm_start else None
-        rows, targets, weights = self._data(X, y, sample_weight, reset=True)
+        rows, targets, weights = training_data(self, X, y, sample_weight, reset=True)
         change = (
             Standardization.of(rows, weights)
             if self.standardize
             else Standardization.identity(rows.shape[1])
         )
-        self.mean_, self.scale_ = change.mean, change.scale
         problem = RadonTVProblem(
             change.inputs(rows), targets, alpha=self.alpha or 1.0, sample_weight=weights
         )
         if self.alpha is None:
             problem = problem.with_alpha(alpha_for(problem, problem.alpha_max()))
-        usable = before is not None and before.n_features == rows.shape[1]
-        self._keep(self._solve(problem, change.to_standard(before) if usable else None), change)
+        self._keep(self._solve(problem, self._start(change) if self.warm_start else None), change)
         return self
 
-    def _data(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
-    ) -> tuple[Array, Array, Array]:
-        """Return valid rows, targets and weights, those of weight 0 left out."""
-        rows, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=reset)
-        weights = _weights(sample_weight, rows)
-        live = weights > 0
-        return rows[live], targets[live], weights[live]
+    def _start(self, change: Standardization) -> RidgeSpline | None:
+        """Return the network of the previous fit in new standardised inputs, if it fits them."""
+        before: RidgeSpline | None = getattr(self, "_standard_network", None)
+        if before is None or before.n_features != len(change.mean):
+            return None
+        return self._change().after(change).to_original(before)
+
+    def _change(self) -> Standardization:
+        return Standardization(self.mean_, self.scale_)
 
     def _solve(self, problem: RadonTVProblem, before: RidgeSpline | None) -> Solution:
         """Solve the problem, warning if the tolerance is not met."""
@@ -207,6 +218,8 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
 
     def _keep(self, solution: Solution, change: Standardization) -> None:
         """Store the results as plain attributes."""
+        self.mean_, self.scale_ = change.mean, change.scale
+        self._standard_network = solution.network
         self.network_ = change.to_original(solution.network)
         self.certificate_ = solution.certificate
         self.alpha_ = solution.certificate.alpha
@@ -229,8 +242,9 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
             Predicted targets.
         """
         check_is_fitted(self)
-        network: RidgeSpline = self.network_
-        return network(validate_data(self, X, dtype=np.float64, reset=False))
+        network: RidgeSpline = self._standard_network
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return network(self._change().new_inputs(rows))
 
     def standardized_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -241,23 +255,16 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         model.standardized_network())`` repeats the proof. Like `fit`, it drops rows of weight 0.
         """
         check_is_fitted(self)
-        rows, targets, weights = self._data(X, y, sample_weight, reset=False)
+        rows, targets, weights = training_data(self, X, y, sample_weight, reset=False)
         return RadonTVProblem(
-            Standardization(self.mean_, self.scale_).inputs(rows),
+            self._change().inputs(rows),
             targets,
             alpha=self.alpha_,
             sample_weight=weights,
         )
 
     def standardized_network(self) -> RidgeSpline:
-        """Return `network_` as a function of z = (x - mean_) / scale_."""
+        """Return the network of `certificate_`, a function of z = (x - mean_) / scale_."""
         check_is_fitted(self)
-        return Standardization(self.mean_, self.scale_).to_standard(self.network_)
-
-
-def _weights(sample_weight: ArrayLike | None, X: Array) -> Array:
-    """Return valid weights of shape (n,), ones for None."""
-    weights: Array = _check_sample_weight(sample_weight, X, dtype=float, ensure_non_negative=True)
-    if not weights.any():
-        raise ValueError("Sample weights are all zero; at least one row needs a positive weight.")
-    return weights
+        network: RidgeSpline = self._standard_network
+        return network

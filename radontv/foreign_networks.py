@@ -142,4 +142,5 @@ def as_numbers(name: str, value: Any, kind: str) -> Array:
             f"{name} of the {kind} contains {'NaN' if np.isnan(raw).any() else 'infinity'}: its "
             "training diverged; train it again with smaller steps or scaled data."
         )
-    return as_float_array(name, raw, ndim=raw.ndim)
+    shape = f"of {raw.ndim} dimensions"  # any: `as_layers` knows which is right
+    return as_float_array(name, raw, ndim=raw.ndim, shape=shape)

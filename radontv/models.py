@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .atomic_files import whole_file
 from .csv_files import DataError
 from .problems import Certificate, RidgeSpline
+from .standardization import Standardization
 from .summaries import Quality, Summary
 from .tables import Column
 
@@ -42,6 +44,9 @@ class Model:
     summary : Summary
     version : str
         Version of radontv that made the file.
+    standard_network : RidgeSpline or None
+        The network of the certificate, as a function of z, which knows more digits than `network`
+        where the offset of a feature is many times its spread; None in old files.
     """
 
     network: RidgeSpline
@@ -52,6 +57,23 @@ class Model:
     certificate: Certificate
     summary: Summary
     version: str
+    standard_network: RidgeSpline | None = None
+
+    def predict(self, X: Array) -> Array:
+        """Return predictions for rows X (n, n_features) in the original units.
+
+        Raises
+        ------
+        DataError
+            If a row is so far from the data of the fit that the prediction overflows.
+        """
+        if self.standard_network is None:
+            return self.network(X)
+        try:
+            inputs = Standardization(self.mean, self.scale).new_inputs(X)
+        except ValueError as error:
+            raise DataError(f"Rows are too far from the data of the fit: {error}") from None
+        return self.standard_network(inputs)
 
     @property
     def feature_names(self) -> list[str]:
@@ -76,13 +98,15 @@ def certificate_fields(certificate: Certificate) -> dict[str, Any]:
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write strict JSON, whose numbers read back exactly."""
-    path.write_text(json.dumps(fields, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    """Write strict JSON, whose numbers read back exactly; an old file stays until that is done."""
+    text = json.dumps(fields, indent=1, allow_nan=False) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def save_model(path: Path, model: Model) -> None:
     """Write the model to a JSON file; `load_model` returns it exactly."""
-    network = model.network
+    standard = model.standard_network
     write_json(
         path,
         {
@@ -93,18 +117,36 @@ def save_model(path: Path, model: Model) -> None:
             "target": model.target,
             "features": model.feature_names,
             "columns": [asdict(column) for column in model.columns],
-            "network": {
-                "amplitudes": network.amplitudes.tolist(),
-                "weights": network.weights.tolist(),
-                "biases": network.biases.tolist(),
-                "coef": network.coef.tolist(),
-                "intercept": network.intercept,
+            "network": _network_fields(model.network),
+            "standardisation": {
+                "formula": "the same function of z = (x - mean) / scale, with more digits",
+                "mean": model.mean.tolist(),
+                "scale": model.scale.tolist(),
+                "network": None if standard is None else _network_fields(standard),
             },
-            "standardisation": {"mean": model.mean.tolist(), "scale": model.scale.tolist()},
             "certificate": certificate_fields(model.certificate),
             "summary": asdict(model.summary),
         },
     )
+
+
+def _network_fields(network: RidgeSpline) -> dict[str, Any]:
+    return {
+        "amplitudes": network.amplitudes.tolist(),
+        "weights": network.weights.tolist(),
+        "biases": network.biases.tolist(),
+        "coef": network.coef.tolist(),
+        "intercept": network.intercept,
+    }
+
+
+def is_model(path: Path) -> bool:
+    """Return True if a fit of radontv, of any version, wrote the file."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(fields, dict) and fields.get("format") == FORMAT
 
 
 def load_model(path: Path) -> Model:
@@ -142,6 +184,7 @@ def load_model(path: Path) -> Model:
 def _from_fields(fields: dict[str, Any]) -> Model:
     """Return the model of a parsed file; any exception means that it is damaged."""
     network, change = fields["network"], fields["standardisation"]
+    standard = change.get("network")
     columns = [
         Column(c["name"], None if c["levels"] is None else tuple(c["levels"]))
         for c in fields["columns"]
@@ -162,6 +205,7 @@ def _from_fields(fields: dict[str, Any]) -> Model:
         certificate=Certificate.from_dict(certificate),
         summary=Summary(**summary),
         version=fields["radontv_version"],
+        standard_network=None if standard is None else RidgeSpline(**standard),
     )
     if not len(model.feature_names) == model.network.n_features == len(model.mean):
         raise ValueError("the numbers of features disagree")

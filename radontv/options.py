@@ -9,6 +9,9 @@ import numpy as np
 
 from .csv_files import DataError
 
+LARGEST_SEED = 2**32 - 1
+"""What scikit-learn accepts."""
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -46,7 +49,9 @@ class FitOptions:
             raise DataError(
                 f"--test-fraction is {self.test_fraction}; it must be at least 0 and less than 1."
             )
-        if self.seed < 0:
-            raise DataError(f"--seed is {self.seed}; it must be at least 0.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise DataError(f"--seed is {self.seed}; it must be from 0 to {LARGEST_SEED}.")
+        if self.jobs == 0:
+            raise DataError("--jobs is 0; it must be at least 1, or -1 for all processors.")
         if self.out.exists() and not self.out.is_dir():
             raise DataError(f"--out {self.out} is a file; name a folder.")

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .plot_basics import gap_in_words, new_axes, plain
 from .problems import Certificate, RadonTVProblem, RidgeSpline
+from .slices import profile, slice_plane
+from .wording import counted
 
 Array = NDArray[np.float64]
 
 UP, DOWN, LINE, ABOVE = "#E69F00", "#56B4E9", "#0072B2", "#D00000"
 """Neurons with a > 0, with a < 0, curves, and places where the certificate fails."""
+LEVELS = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001])
+"""Colours change here; above the last one, which leaves room for the tolerance, is red."""
 _ANGLES, _OFFSETS = 361, 301
 
 
@@ -53,17 +58,16 @@ def plot_certificate(
     -------
     matplotlib Axes
     """
-    from .plotting import new_axes
-
     merged = network.merged()
     q = problem.dual_point(network)
-    names = list(feature_names or [f"input {k + 1}" for k in range(problem.n_features)])
+    names = feature_names or [f"input {k + 1}" for k in range(problem.n_features)]
+    names = [f"'{plain(name)}'" for name in names]
     if problem.n_features == 1:
         ax = _draw_curve(new_axes(ax), problem, merged, q, names[0], inputs)
         ax.set_title(_headline(problem, merged, q, certificate), fontsize=11)
     elif problem.n_features == 2:
         ax = _draw_map(new_axes(ax), problem, merged, q, np.eye(2))
-        ax.set_xlabel(f"direction w: degrees from {names[0]!r} towards {names[1]!r}")
+        ax.set_xlabel(f"direction w: degrees from {names[0]} towards {names[1]}")
         ax.set_ylabel(f"offset from the centre (in {inputs})")
         ax.set_title(_headline(problem, merged, q, certificate), fontsize=11)
     else:
@@ -78,32 +82,18 @@ def _headline(
     parts = ["no neurons: the fit is affine"]
     if network.n_neurons:
         values = np.abs(problem.eta(q, network.weights, network.biases)) / problem.alpha
-        parts = [
-            rf"$|\eta|/\alpha$ at {_count(network.n_neurons)}: {values.min():.6f} to "
-            f"{values.max():.6f}"
-        ]
+        where = f"{network.n_neurons} neurons" if network.n_neurons > 1 else "neuron"
+        most = f" to {values.max():.6f}" if network.n_neurons > 1 else ""
+        parts = [rf"$|\eta|/\alpha$ at the {where}: {values.min():.6f}{most}"]
     if certificate is not None:
         worth = "proved" if certificate.scope.value == "global" else "from a search, not proved"
-        parts.append(f"relative gap {certificate.relative_gap:.1e} ({worth})")
+        parts.append(f"{gap_in_words(certificate)} ({worth})")
     return "\n".join(parts)
-
-
-def _count(n: int) -> str:
-    return f"the {n} neuron{'s' if n != 1 else ''}"
 
 
 def _percent(share: float) -> str:
     """Return the share in per cent, rounded down, so that 100 % means all."""
     return f"{np.floor(1000 * share + 1e-6) / 10:g} %"
-
-
-def profile(projections: Array, q: Array, offsets: Array) -> Array:
-    """Return eta(b) = sum_i q_i relu(p_i - b) at the offsets, exact between the knots p_i."""
-    order = np.argsort(projections)
-    knots, weights = projections[order], q[order]
-    mass = np.cumsum(weights[::-1])[::-1]
-    moment = np.cumsum((weights * knots)[::-1])[::-1]
-    return np.interp(offsets, knots, moment - mass * knots, left=0.0, right=0.0)
 
 
 def _draw_curve(
@@ -129,7 +119,7 @@ def _draw_curve(
                 offsets[which], values[which], "o", ms=8, color=colour, mec="black", ls="none",
                 label=f"{text} ({which.sum()})", gid="neurons", zorder=4,
             )  # fmt: skip
-    ax.set_xlabel(f"offset b: place of a knot on {name!r} (in {inputs})")
+    ax.set_xlabel(f"offset b: place of a knot on {name} (in {inputs})")
     ax.set_ylabel(r"certificate $\eta(b)/\alpha$ (optimal: within $\pm 1$)")
     return _legend_below(ax)
 
@@ -149,6 +139,7 @@ def _draw_map(
     """Draw the map over w = plane (cos t, sin t), -90 <= t < 90 degrees, and the neurons."""
     from matplotlib import colormaps
     from matplotlib.colors import BoundaryNorm
+    from matplotlib.ticker import MaxNLocator
 
     points = (problem.X - problem.affine.mean) @ plane
     reach = float(np.linalg.norm(points[problem.s > 0], axis=1).max(initial=0.0)) or 1.0
@@ -158,17 +149,18 @@ def _draw_map(
     for k, t in enumerate(angles):
         direction = np.array([np.cos(t), np.sin(t)])
         heights[:, k] = np.abs(profile(points @ direction, q, offsets)) / problem.alpha
-    levels = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001])
+    levels, meaning = LEVELS, f"red: above {LEVELS[-1]:g}, not optimal"
+    if heights.max() < 0.5:  # an affine fit: all of it would have the darkest colours
+        levels = np.asarray(MaxNLocator(10).tick_values(0.0, heights.max() or 1e-3))
+        meaning = "far below 1 everywhere"
     colours = colormaps["cividis"].with_extremes(over=ABOVE)
     filled = ax.pcolormesh(
         np.degrees(angles), offsets, heights, cmap=colours, shading="nearest",
-        norm=BoundaryNorm(levels, 256, extend="max"),
+        norm=BoundaryNorm(levels, 256, extend="max" if levels is LEVELS else "neither"),
         rasterized=True,
     )  # fmt: skip
-    bar = ax.figure.colorbar(
-        filled, ax=ax, ticks=levels, label=r"$|\eta|/\alpha$ (red: above 1, not optimal)"
-    )
-    bar.set_ticklabels([f"{level:g}" for level in levels[:-1]] + ["1"])
+    bar = ax.figure.colorbar(filled, ax=ax, ticks=levels, label=rf"$|\eta|/\alpha$ ({meaning})")
+    bar.set_ticklabels([f"{level:.4g}" for level in levels])
     ax.set_xticks(range(-90, 91, 30))
     return _draw_neurons(ax, network, plane, network.biases - network.weights @ problem.affine.mean)
 
@@ -196,34 +188,6 @@ def _draw_neurons(ax: Any, network: RidgeSpline, plane: Array, offset: Array) ->
     return _legend_below(ax)
 
 
-def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, float]:
-    """Return an orthonormal basis (d, 2) of a plane of directions, and its share of the mass.
-
-    The plane contains the neuron with the largest |a_k|, and that second neuron for which
-
-        share = sum_k |a_k| ||P^T w_k||^2 / sum_k |a_k|
-
-    is largest. With fewer than two neurons, principal axes of the data fill the plane.
-    """
-    axes = np.linalg.svd(problem.X - problem.affine.mean, full_matrices=True)[2]
-    order = np.argsort(-np.abs(network.amplitudes), kind="stable")
-    mass = np.abs(network.amplitudes)
-    first = network.weights[order[0]] if len(order) else axes[0]
-    best, best_share = None, -1.0
-    for second in [*network.weights[order[1:]], *axes[:2]]:
-        rest = second - (first @ second) * first
-        length = float(np.linalg.norm(rest))
-        if length < 1e-6:
-            continue
-        plane = np.column_stack([first, rest / length])
-        share = float(mass @ ((network.weights @ plane) ** 2).sum(axis=1)) / (mass.sum() or 1.0)
-        if share > best_share * (1 + 1e-9):
-            best, best_share = plane, share
-    if best is None:
-        raise ValueError("a plane of directions needs at least two features.")
-    return best, best_share
-
-
 def _draw_slice(
     ax: Any,
     problem: RadonTVProblem,
@@ -239,11 +203,12 @@ def _draw_slice(
     lines = [f"A slice: directions w in one plane of the {problem.n_features}-dimensional space"]
     if network.n_neurons:
         lines.append(
-            f"{inside} of {network.n_neurons} neurons lie in it; it holds {_percent(share)} of the "
-            "neurons' mass (faint: neurons outside it)"
+            f"{inside} of {counted(network.n_neurons, 'neuron')} in it; it holds "
+            f"{_percent(share)} of the neurons' mass (faint: neurons outside it)"
         )
     lines.append(_headline(problem, network, q, certificate))
     ax.set_title("\n".join(lines), fontsize=10)
-    ax.set_xlabel("direction w within the plane (degrees; 0: the strongest neuron)")
+    zero = "the strongest neuron" if network.n_neurons else r"the largest $|\eta|$ found"
+    ax.set_xlabel(f"direction w within the plane (degrees; 0: {zero})")
     ax.set_ylabel(f"offset from the centre (in {inputs})")
     return ax

@@ -1,13 +1,21 @@
-"""What a fit leaves in its folder: files and pictures."""
+"""What a fit leaves in its folder: files and pictures, and nothing of an earlier fit."""
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .atomic_files import whole_file
+from .csv_files import DataError
 from .estimators import RadonTVRegressor
-from .models import Model, certificate_fields, save_model, write_json
+from .models import Model, certificate_fields, is_model, save_model, write_json
 from .options import FitOptions
 from .plotting import plot_certificate, plot_convergence, plot_function
 from .summaries import describe
@@ -15,60 +23,112 @@ from .tables import Table
 
 Array = NDArray[np.float64]
 
+MODEL = "model.json"
+FILES = (MODEL, "certificate.json", "predictions.csv", "report.txt")
+PICTURES = ("convergence.png", "certificate.png", "function.png")
 
-def write_results(
-    model: Model,
-    table: Table,
-    train: NDArray[np.bool_],
-    predicted: Array,
-    options: FitOptions,
-) -> None:
-    """Write model.json, certificate.json, predictions.csv and report.txt."""
-    save_model(options.out / "model.json", model)
-    inputs = "z = (x - mean) / scale, see model.json" if options.standardize else "x as in the file"
-    write_json(
-        options.out / "certificate.json",
-        {
+
+@dataclass
+class ResultsFolder:
+    """The folder of one fit.
+
+    Attributes
+    ----------
+    path : Path
+    written : list of str
+        Names of the files that this fit wrote, in order.
+    """
+
+    path: Path
+    written: list[str] = field(default_factory=list)
+
+    def check(self, data: Path) -> None:
+        """Raise a DataError if a file that is not of an earlier fit would be overwritten."""
+        taken = [name for name in (*FILES, *PICTURES) if (self.path / name).exists()]
+        if any((self.path / name).samefile(data) for name in taken):
+            raise DataError(
+                f"--out {self.path} would overwrite its own data {data}; name another folder."
+            )
+        if taken and not is_model(self.path / MODEL):
+            raise DataError(
+                f"--out {self.path} holds {taken[0]!r}, which no fit of radontv left there (there "
+                f"is no radontv {MODEL} beside it) and which would be overwritten; name another "
+                "folder."
+            )
+
+    def write(
+        self,
+        model: Model,
+        table: Table,
+        train: NDArray[np.bool_],
+        predicted: Array,
+        options: FitOptions,
+    ) -> None:
+        """Write all files but the pictures; remove what an earlier fit has left."""
+        for name in (*FILES[1:], *PICTURES):  # model.json is replaced: it shows whose folder it is
+            (self.path / name).unlink(missing_ok=True)
+        self._keep(MODEL, lambda path: save_model(path, model))
+        inputs = (
+            "z = (x - mean) / scale, see model.json" if options.standardize else "x as in the file"
+        )
+        certificate = {
             "objective": "sum_i s_i (y_i - f(z_i))^2 / 2 + alpha RTV(f), weights s of sum 1",
             "inputs": inputs,
             "meaning": f"no objective is below 'dual', {model.certificate.scope.meaning}",
             **certificate_fields(model.certificate),
-        },
-    )
-    pd.DataFrame(
-        {
-            "row": table.lines,
-            "actual": table.y,
-            "prediction": predicted,
-            "residual": table.y - predicted,
-            "part": np.where(train, "fitted", "held out"),
         }
-    ).to_csv(options.out / "predictions.csv", index=False)
-    (options.out / "report.txt").write_text(describe(model), encoding="utf-8")
+        self._keep("certificate.json", lambda path: write_json(path, certificate))
+        predictions = pd.DataFrame(
+            {
+                "row": table.lines,
+                "actual": table.y,
+                "prediction": predicted,
+                "residual": table.y - predicted,
+                "part": np.where(train, "fitted", "held out"),
+            }
+        )
+        self._keep("predictions.csv", lambda path: predictions.to_csv(path, index=False))
+        text = describe(model)
+        self._keep("report.txt", lambda path: path.write_text(text, encoding="utf-8"))
 
-
-def draw_results(
-    regressor: RadonTVRegressor, table: Table, train: NDArray[np.bool_], options: FitOptions
-) -> None:
-    """Write convergence.png, certificate.png and, for at most two features, function.png."""
-    weights = None if table.weights is None else table.weights[train]
-    X, y, names = table.X[train], table.y[train], list(table.X)
-    axes = {
-        "convergence.png": plot_convergence(regressor.history_, certificate=regressor.certificate_),
-        "certificate.png": plot_certificate(
+    def draw(
+        self,
+        regressor: RadonTVRegressor,
+        table: Table,
+        train: NDArray[np.bool_],
+        options: FitOptions,
+    ) -> None:
+        """Draw convergence.png, certificate.png and, for at most two features, function.png."""
+        weights = None if table.weights is None else table.weights[train]
+        X, y, names = table.X[train], table.y[train], list(table.X)
+        certificate = regressor.certificate_
+        self._picture(
+            "convergence.png", plot_convergence(regressor.history_, certificate=certificate)
+        )
+        ax = plot_certificate(
             regressor.standardized_problem(X, y, weights),
             regressor.standardized_network(),
-            certificate=regressor.certificate_,
+            certificate=certificate,
             feature_names=names,
             inputs="standardised inputs" if options.standardize else "units of the inputs",
-        ),
-    }
-    if len(names) <= 2:
-        axes["function.png"] = plot_function(
-            (X.to_numpy(), y),
-            regressor.network_,
-            feature_names=names,
-            target_name=options.target,
         )
-    for name, ax in axes.items():
-        ax.figure.savefig(options.out / name, dpi=120)
+        self._picture("certificate.png", ax)
+        if len(names) <= 2:
+            ax = plot_function(
+                (X.to_numpy(), y),
+                regressor.network_,
+                feature_names=names,
+                target_name=options.target,
+            )
+            self._picture("function.png", ax)
+
+    def _picture(self, name: str, ax: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for it
+            self._keep(name, lambda path: ax.figure.savefig(path, dpi=120, format="png"))
+
+    def _keep(self, name: str, write: Callable[[Path], object]) -> None:
+        """Write one file and note that it is there."""
+        with whole_file(self.path / name) as path:
+            write(path)
+        self.written.append(name)

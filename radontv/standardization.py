@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .problems import RadonTVProblem, RidgeSpline
+from .problems.checks import LARGEST, SMALLEST
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,12 @@ class Standardization:
 
         s is `weights` (n,), all positive, divided by its sum. A column that does not vary beyond
         rounding gets the scale 1.
+
+        Raises
+        ------
+        ValueError
+            If a column varies too little for float64, or if weights are so unequal that a row is
+            too many deviations away from the mean.
         """
         s = weights / weights.sum()
         mean = X[0] + s @ (X - X[0])  # differences first: exact for constant columns
@@ -46,13 +53,39 @@ class Standardization:
         top = np.abs(centred).max(axis=0)  # divided out, so that no square overflows
         noise = 8 * np.finfo(np.float64).eps * np.abs(X).max(axis=0)
         varies = top > noise
+        _refuse_small(top, varies)
         top = np.where(varies, top, 1.0)
-        scale = top * np.sqrt(s @ (centred / top) ** 2)
-        return cls(mean, np.where(varies, scale, 1.0))
+        unit = np.where(varies, np.sqrt(s @ (centred / top) ** 2), 1.0)
+        # With equal weights, no row is more than sqrt(n) deviations away.
+        if not (unit >= 1.0 / LARGEST).all():
+            raise ValueError(
+                f"sample_weight has entries from {weights.min():.3g} to {weights.max():.3g}, so "
+                "unequal that rows of X are too many standard deviations away from the mean; set "
+                "the small ones to 0."
+            )
+        return cls(mean, np.where(varies, top * unit, 1.0))
 
     def inputs(self, X: Array) -> Array:
         """Return (X - mean) / scale."""
         return (X - self.mean) / self.scale
+
+    def new_inputs(self, X: Array) -> Array:
+        """Return `inputs(X)` for rows of any origin.
+
+        Raises
+        ------
+        ValueError
+            If a row is so far away that functions of it overflow.
+        """
+        with np.errstate(over="ignore"):
+            inputs = self.inputs(X)
+        far = float(np.abs(inputs).max(initial=0.0))
+        if not far <= LARGEST:
+            raise ValueError(
+                f"X has magnitudes up to {np.abs(X).max():.3g}, {far:.3g} times scale_ away from "
+                f"mean_; keep it below {LARGEST:g} times scale_, or functions of it overflow."
+            )
+        return inputs
 
     def to_original(self, network: RidgeSpline) -> RidgeSpline:
         """Return x -> network((x - mean) / scale) in unit form.
@@ -69,14 +102,22 @@ class Standardization:
             network.intercept - float(skip @ self.mean),
         )
 
-    def to_standard(self, network: RidgeSpline) -> RidgeSpline:
-        """Return z -> network(mean + scale * z) in unit form, the inverse of `to_original`."""
-        return RidgeSpline.from_layers(
-            network.weights * self.scale,
-            network.weights @ self.mean - network.biases,
-            network.amplitudes,
-            network.coef * self.scale,
-            network.intercept + float(network.coef @ self.mean),
+    def after(self, other: Standardization) -> Standardization:
+        """Return the change from the standardised inputs of `other` to those of this one.
+
+        (m' + s' z - m) / s = (z - (m - m') / s') / (s / s'); the identity for equal changes.
+        """
+        return Standardization((self.mean - other.mean) / other.scale, self.scale / other.scale)
+
+
+def _refuse_small(top: Array, varies: NDArray[np.bool_]) -> None:
+    """Raise a ValueError if a column's largest distance from its mean is in (0, `SMALLEST`)."""
+    small = varies & (top < SMALLEST)
+    if small.any():
+        column = int(np.argmax(small))
+        raise ValueError(
+            f"column {column} of X varies by at most {top[column]:.3g} around its mean, too little "
+            f"for float64; rescale it above {SMALLEST:g}, or drop it."
         )
 
 

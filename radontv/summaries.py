@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .problems import Certificate
+from .solvers import Status
+from .wording import counted, percent
+
 if TYPE_CHECKING:
     from .models import Model
 
@@ -22,14 +26,14 @@ class Quality:
     Attributes
     ----------
     rows : int
-    r2 : float
-        1 - sum_i s_i (y_i - z_i)^2 / sum_i s_i (y_i - mean)^2, 0 for constant targets.
+    r2 : float or None
+        1 - sum_i s_i (y_i - z_i)^2 / sum_i s_i (y_i - mean)^2, None for constant targets.
     rmse : float
         sqrt(sum_i s_i (y_i - z_i)^2).
     """
 
     rows: int
-    r2: float
+    r2: float | None
     rmse: float
 
     @classmethod
@@ -37,8 +41,13 @@ class Quality:
         """Return the quality of predictions z (n,) of targets y (n,)."""
         s = np.full(len(y), 1.0 / len(y)) if weights is None else weights / weights.sum()
         error = float(s @ (y - z) ** 2)
-        spread = float(s @ (y - s @ y) ** 2)
-        return cls(len(y), 1.0 - error / spread if spread > 0 else 0.0, math.sqrt(error))
+        live = y[s > 0]
+        spread = float(s @ (y - s @ y) ** 2) if np.ptp(live) > 0 else 0.0
+        return cls(len(y), 1.0 - error / spread if spread > 0 else None, math.sqrt(error))
+
+    def __str__(self) -> str:
+        r2 = "R^2 undefined (constant targets)" if self.r2 is None else f"R^2 = {self.r2:.4f}"
+        return f"{r2}, typical error {self.rmse:.4g}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,9 @@ class Summary:
     rounds : int
     seconds : float
     search_gap : float or None
-        Smallest relative gap that the search reached, without proof; None if there is none.
+        Relative gap to the last bound of the search, without proof; None if there is none.
+    prove : bool
+        Whether a proof was asked for.
     notes : list of str
         What was done to the file.
     """
@@ -72,6 +83,7 @@ class Summary:
     rounds: int
     seconds: float
     search_gap: float | None = None
+    prove: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -85,22 +97,22 @@ def describe(model: Model) -> str:
 
 def _about_fit(model: Model) -> str:
     summary, lines = model.summary, ["Quality of the fit"]
-    for quality, affine, where in (
-        (summary.test, summary.test_affine, "held-out rows, not used for the fit"),
-        (summary.train, summary.train_affine, "fitted rows"),
+    for quality, affine, noun, more in (
+        (summary.test, summary.test_affine, "held-out row", ", not used for the fit"),
+        (summary.train, summary.train_affine, "fitted row", ""),
     ):
         if quality is None or affine is None:
             continue
         lines += [
-            f"  On the {quality.rows} {where}:",
-            f"    R^2 = {quality.r2:.4f}, typical error {quality.rmse:.4g} "
-            f"in units of {model.target!r}",
-            f"    (the best affine function: R^2 = {affine.r2:.4f}, error {affine.rmse:.4g})",
+            f"  On {counted(quality.rows, noun)}{more}:",
+            f"    {quality} in units of {model.target!r}",
+            f"    (the best affine function: {affine})",
         ]
-    if summary.test and summary.test_affine and summary.test.rmse > summary.test_affine.rmse:
+    worse = summary.test and summary.test_affine and summary.test.rmse > summary.test_affine.rmse
+    if worse and model.certificate.n_neurons:
         lines.append(
             "  On new rows the affine function does better: the network follows the noise.\n"
-            "  A larger --alpha-ratio makes it simpler."
+            "  A larger --alpha or --alpha-ratio makes it simpler."
         )
     if summary.test is None:
         lines.append("  No rows were held out, so nothing is known about new data.")
@@ -109,55 +121,74 @@ def _about_fit(model: Model) -> str:
 
 def _about_size(model: Model) -> str:
     n, bound = model.certificate.n_neurons, model.certificate.sparsity_bound
-    size = f"{_neurons(n)} and an affine part" if n else "An affine function"
+    size = f"{counted(n, 'neuron')} and an affine part" if n else "An affine function"
     return (
         "Size of the network\n"
         f"  {size}. The representer theorem promises an optimal network\n"
-        f"  with at most {_neurons(bound)} for these data."
+        f"  with at most {counted(bound, 'neuron')} for these data."
     )
-
-
-def _neurons(n: int) -> str:
-    return f"{n} neuron{'s' if n != 1 else ''}"
 
 
 def _about_optimum(model: Model) -> str:
     c, summary = model.certificate, model.summary
     ratio = f" = {c.alpha / summary.alpha_max:.3g} alpha_max" if summary.alpha_max > 0 else ""
     fit = c.primal - c.alpha * _rtv(model)
-    meaning = {
-        "global": "This bound is proved for every possible network, of any size.",
-        "local": "This bound rests on a thorough search for better neurons. It is strong\n"
-        "  evidence but not a proof (which is what --prove asks for).",
-    }.get(c.scope.value, c.scope.meaning)
-    if c.scope.value == "global" and summary.search_gap is not None:
-        if c.relative_gap > 2 * summary.search_gap:
-            meaning += (
-                f"\n  The search alone, which proves nothing, ended with a gap of "
-                f"{summary.search_gap:.1e}; more time\n  lets the proof come nearer."
-            )
-    label = {"global": "proven gap", "local": "local gap"}.get(c.scope.value, "gap")
     return (
         "Distance from the optimum\n"
         f"  objective  1/2 mean squared error + alpha RTV = {fit:.6g} + {c.primal - fit:.6g} "
         f"= {c.primal:.9g}\n"
         f"             with alpha = {c.alpha:.4g}{ratio}\n"
         f"  optimum    at least {c.dual:.9g}\n"
-        f"  {label:<10} {c.relative_gap:.2e}: by this bound, no function can lower the objective\n"
-        f"             by more than {_percent(c.relative_gap)} of its value\n"
-        f"  {meaning}\n"
-        f"  {summary.status} ({summary.rounds} rounds, {summary.seconds:.1f} s)"
+        f"{_about_gap(c)}\n"
+        f"  {_worth(c, summary)}\n"
+        f"  {summary.status} ({counted(summary.rounds, 'round')}, {summary.seconds:.1f} s)"
     )
 
 
-def _percent(fraction: float) -> str:
-    """Return the fraction in per cent with two significant digits."""
-    fraction = min(fraction, 1.0)  # no objective is negative
-    return f"{100 * fraction:.2g} %" if fraction >= 1e-6 else f"{100 * fraction:.0e} %"
+def _about_gap(c: Certificate) -> str:
+    """Return the gap as a share of the objective, or in absolute terms where rounding hides it."""
+    label = {"global": "proven gap", "local": "local gap"}.get(c.scope.value, "gap")
+    if c.gap == 0.0:
+        return f"  {label:<10} 0: by this bound, no function has a lower objective"
+    if c.gap > 2.0 * c.relative_gap * abs(c.primal):  # set to 0 because it is below the resolution
+        return (
+            f"  {label:<10} {c.gap:.2e} in the units of the objective, not relative to it: it is "
+            f"at\n             the resolution of floating point, {c.resolution:.1e} for these data"
+        )
+    return (
+        f"  {label:<10} {c.relative_gap:.2e}: by this bound, no function can lower the objective\n"
+        f"             by more than {percent(c.relative_gap)} of its value"
+    )
+
+
+def _worth(c: Certificate, summary: Summary) -> str:
+    """Return what the bound rests on, and what a proof that did not finish is short of."""
+    if c.scope.value == "local":
+        proof = (
+            "(the proof that\n  --prove asks for had not begun when the fit ended)."
+            if summary.prove
+            else "(which is what --prove asks for)."
+        )
+        return (
+            "This bound rests on a thorough search for better neurons. It is strong\n"
+            f"  evidence but not a proof {proof}"
+        )
+    if c.scope.value != "global":
+        return c.scope.meaning
+    meaning = "This bound is proved for every possible network, of any size."
+    searched, stopped = summary.search_gap, (Status.TIME_LIMIT.value, Status.INTERRUPTED.value)
+    if searched is not None and c.relative_gap > 2 * searched and summary.status in stopped:
+        meaning += (
+            f"\n  The search alone, which proves nothing, ended with a gap of {searched:.1e}; "
+            "more time\n  lets the proof come nearer."
+        )
+    return meaning
 
 
 def _rtv(model: Model) -> float:
     """Return RTV in standardised inputs, sum_k |a_k| ||w_k * scale||."""
+    if model.standard_network is not None:
+        return model.standard_network.merged().rtv
     merged = model.network.merged()
     lengths = np.linalg.norm(merged.weights * model.scale, axis=1)
     return float(np.abs(merged.amplitudes) @ lengths)

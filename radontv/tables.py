@@ -11,7 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .column_numbers import (
+    check_count,
+    finite_numbers,
+    is_text,
+    odd_text,
+    refuse_vanishing,
+    weight_numbers,
+)
 from .csv_files import DataError, is_number, listed, read_csv, require
+from .wording import counted
 
 __all__ = ["Column", "DataError", "Table", "read_inputs", "read_table"]
 
@@ -105,15 +114,19 @@ def read_table(
     if target == weights:
         raise DataError(f"Column {target!r} cannot be both target and weights; name two columns.")
     frame = frame.drop(columns=list(drop))
-    frame = frame[_complete(frame, drop_missing, notes, path)]
-    y = _numbers(frame[target], "The target")
-    sample_weight = None if weights is None else _numbers(frame[weights], "The weight")
-    if sample_weight is not None and ((sample_weight < 0).any() or not sample_weight.any()):
-        raise DataError(f"Weights in column {weights!r} must be >= 0 and not all 0; correct them.")
+    frame = frame[_complete(frame, drop_missing, notes, path, remedy=_DROP_COLUMNS)]
+    y = finite_numbers(frame[target], "The target")
+    sample_weight = None if weights is None else weight_numbers(frame[weights])
+    check_count(len(frame), sample_weight, path)
     inputs = frame.drop(columns=special)
     columns = [_describe(inputs[name]) for name in inputs if _varies(inputs[name], notes)]
     if not columns:
-        raise DataError(f"{path} has no column left to predict {target!r} from; add input columns.")
+        why = f": constant are {listed(list(inputs))}" if len(inputs.columns) else ""
+        raise DataError(
+            f"{path} has no column left to predict {target!r} from{why}; add columns that vary."
+        )
+    for name in [target, *(column.name for column in columns if column.levels is None)]:
+        refuse_vanishing(frame[name])
     notes += [_about_text(inputs[c.name], c) for c in columns if c.levels is not None]
     lines = frame.index.to_numpy() + 1
     return Table(encode(inputs, columns, path), y, sample_weight, columns, lines, notes)
@@ -131,8 +144,11 @@ def read_inputs(
     return encode(needed[keep], columns, path), frame[keep], notes
 
 
+_DROP_COLUMNS = ", leave those columns out with --drop"
+
+
 def _complete(
-    frame: pd.DataFrame, drop_missing: bool, notes: list[str], path: Path
+    frame: pd.DataFrame, drop_missing: bool, notes: list[str], path: Path, *, remedy: str = ""
 ) -> NDArray[np.bool_]:
     """Return which rows have no missing value; refuse the file if some have and may not go."""
     missing = frame.isna()
@@ -141,52 +157,20 @@ def _complete(
         return ~bad
     counts = missing.sum()
     where = ", ".join(
-        f"{name!r} ({count} row{'s' if count > 1 else ''})"
-        for name, count in counts[counts > 0].items()
+        f"{name!r} ({counted(int(count), 'row')})" for name, count in counts[counts > 0].items()
     )
     if not drop_missing:
         first = int(np.argmax(bad)) + 1
         raise DataError(
             f"{path} has missing values in {where}, first in data row {first}, {bad.sum()} of "
-            f"{len(bad)} rows in all: fill them in, leave those columns out with --drop, or leave "
-            "those rows out with --drop-missing."
+            f"{len(bad)} rows in all: fill them in{remedy}, or leave those rows out with "
+            "--drop-missing."
         )
     if bad.all():
-        raise DataError(f"Every row of {path} has a missing value ({where}); use --drop instead.")
-    notes.append(f"{bad.sum()} of {len(bad)} rows are left out for missing values in {where}.")
+        raise DataError(f"Every row of {path} has a missing value ({where}): fill them in{remedy}.")
+    verb = "is" if bad.sum() == 1 else "are"
+    notes.append(f"{bad.sum()} of {len(bad)} rows {verb} left out for missing values in {where}.")
     return ~bad
-
-
-def _is_text(column: pd.Series) -> bool:
-    return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
-
-
-def _numbers(column: pd.Series, role: str) -> Array:
-    """Return a column as finite float64."""
-    if _is_text(column):
-        row, text = _odd_text(column)
-        raise DataError(
-            f"{role} column {column.name!r} holds text such as {text!r} in data row {row}; it "
-            "must hold numbers, so correct those cells or choose another column."
-        )
-    values: Array = column.to_numpy(dtype=np.float64)
-    infinite = ~np.isfinite(values)
-    if infinite.any():
-        raise DataError(
-            f"Column {column.name!r} holds infinity in {infinite.sum()} rows, first in data row "
-            f"{column.index[int(np.argmax(infinite))] + 1}; replace it or leave those rows out."
-        )
-    if np.abs(values).max(initial=0.0) > 1e100:
-        raise DataError(f"Column {column.name!r} holds numbers above 1e100; rescale it.")
-    return values
-
-
-def _odd_text(column: pd.Series) -> tuple[int, str]:
-    """Return data row and value of the first cell that is not a number."""
-    for row, value in column.items():
-        if not is_number(str(value)):
-            return int(str(row)) + 1, str(value)
-    return int(str(column.index[0])) + 1, str(column.iloc[0])
 
 
 def _varies(column: pd.Series, notes: list[str]) -> bool:
@@ -199,13 +183,14 @@ def _varies(column: pd.Series, notes: list[str]) -> bool:
 def _describe(column: pd.Series) -> Column:
     """Return how a column becomes features."""
     name = str(column.name)
-    if not _is_text(column):
+    if not is_text(column):
         return Column(name)
     levels = sorted(column.astype(str).unique())
     if len(levels) > MAX_LEVELS:
-        row, value = _odd_text(column)
+        row, value = odd_text(column)
         numbers = sum(is_number(str(cell)) for cell in column)
-        rest = f" while {numbers} rows hold numbers" if numbers else ""
+        verb = "holds" if numbers == 1 else "hold"
+        rest = f" while {counted(numbers, 'row')} {verb} numbers" if numbers else ""
         raise DataError(
             f"Column {name!r} holds text such as {value!r} (data row {row}){rest}, with "
             f"{len(levels)} different values where at most {MAX_LEVELS} can be encoded: correct "
@@ -218,9 +203,10 @@ def _about_text(cells: pd.Series, column: Column) -> str:
     """Return what became of a text column, as a sentence."""
     numbers = sum(is_number(str(cell)) for cell in cells)
     count = len(column.features)
+    mixed = f" (with numbers in {counted(numbers, 'row')})" if numbers else ""
     return (
-        f"Text column {column.name!r}{f' (with numbers in {numbers} rows)' if numbers else ''} "
-        f"becomes {count} column{'s' if count > 1 else ''} of 0 and 1: "
+        f"Text column {column.name!r}{mixed} "
+        f"becomes {counted(count, 'column')} of 0 and 1: "
         f"{listed(column.features, 6)}."
     )
 
@@ -231,7 +217,7 @@ def encode(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> pd.Dat
     for column in columns:
         values = frame[column.name]
         if column.levels is None:
-            features[column.name] = _numbers(values, "The input")
+            features[column.name] = finite_numbers(values, "The input")
             continue
         text = values.astype(str)
         strange = text[~text.isin(column.levels)]

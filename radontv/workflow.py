@@ -1,36 +1,53 @@
-"""What the commands do: from a CSV file to a model, its report and pictures, and back."""
+"""What `radontv fit` does: from a CSV file to a model and its report; pictures come last."""
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .csv_files import DataError, listed
+from .column_numbers import FEWEST_ROWS
+from .csv_files import DataError
 from .estimators import RadonTVRegressor
-from .models import Model, load_model, package_version
+from .models import Model, package_version
 from .options import FitOptions
-from .problems import RadonTVProblem
-from .results import draw_results, write_results
+from .problems import Certificate, RadonTVProblem
+from .results import ResultsFolder
 from .solvers import Status
 from .standardization import DEFAULT_RATIO, Standardization, alpha_for
 from .summaries import Quality, Summary
-from .tables import Table, read_inputs, read_table
+from .tables import Table, read_table
+from .wording import counted
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
-FEWEST_ROWS = 3
 FEWEST_ROWS_TO_HOLD_OUT = 10
 
 
-def fit_file(options: FitOptions, say: Say) -> Model:
-    """Fit a file, write everything into the folder `options.out`, and return the model."""
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted file: the model, and what its pictures are drawn from."""
+
+    model: Model
+    regressor: RadonTVRegressor
+    table: Table
+    train: NDArray[np.bool_]
+
+    @property
+    def interrupted(self) -> bool:
+        """True if Ctrl-C ended the fit."""
+        return bool(self.model.summary.status == Status.INTERRUPTED.value)
+
+
+def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
+    """Fit a file and write everything but the pictures into the folder."""
     options.check()
     table = read_table(
         options.data,
@@ -39,11 +56,13 @@ def fit_file(options: FitOptions, say: Say) -> Model:
         drop=options.drop,
         drop_missing=options.drop_missing,
     )
+    folder.check(options.data)
     notes = list(table.notes)
     train = _split(table, options, notes)
     say(
-        f"{options.data}: {len(table.y)} rows, {table.X.shape[1]} features, "
-        f"{int(train.sum())} rows to fit and {int((~train).sum())} held out."
+        f"{options.data}: {counted(len(table.y), 'row')}, "
+        f"{counted(table.X.shape[1], 'feature')}, "
+        f"{counted(int(train.sum()), 'row')} to fit and {int((~train).sum())} held out."
     )
     for note in notes:
         say(note)
@@ -52,8 +71,16 @@ def fit_file(options: FitOptions, say: Say) -> Model:
     largest = problem.alpha_max()
     ratio = DEFAULT_RATIO if options.alpha_ratio is None else options.alpha_ratio
     alpha = options.alpha or alpha_for(problem, largest, ratio)
+    if options.alpha is None and alpha != ratio * largest:
+        notes.append(
+            "The targets are an affine function of the inputs, up to rounding, so that no "
+            f"--alpha-ratio makes a difference: alpha is {alpha:.3g} instead."
+        )
+        say(notes[-1])
     say(_announcement(options, alpha, largest))
+    start = time.perf_counter()
     regressor = _fit(table, train, alpha, options)
+    seconds = time.perf_counter() - start
     predicted = regressor.predict(table.X)
     summary = Summary(
         train=_quality(table, predicted, train),
@@ -63,11 +90,9 @@ def fit_file(options: FitOptions, say: Say) -> Model:
         alpha_max=largest,
         status=regressor.status_,
         rounds=regressor.n_iter_,
-        seconds=float(regressor.history_[-1]["seconds"]) if regressor.history_ else 0.0,
-        search_gap=min(
-            (event["gap"] for event in regressor.history_ if event["scope"] == "local"),
-            default=None,
-        ),
+        seconds=seconds,
+        search_gap=_search_gap(regressor.history_, regressor.certificate_),
+        prove=options.prove,
         notes=notes,
     )
     model = Model(
@@ -79,34 +104,42 @@ def fit_file(options: FitOptions, say: Say) -> Model:
         certificate=regressor.certificate_,
         summary=summary,
         version=package_version(),
+        standard_network=regressor.standardized_network(),
     )
-    write_results(model, table, train, predicted, options)
-    if options.plots:
-        draw_results(regressor, table, train, options)
-    return model
+    folder.write(model, table, train, predicted, options)
+    return Fitted(model, regressor, table, train)
 
 
 def _split(table: Table, options: FitOptions, notes: list[str]) -> NDArray[np.bool_]:
     """Return which rows are fitted: all but a random `test_fraction`."""
     n = len(table.y)
-    if n < FEWEST_ROWS:
-        raise DataError(
-            f"{options.data} has {n} usable row{'s' if n != 1 else ''}; at least {FEWEST_ROWS} are "
-            "needed, so add data."
-        )
+    live = np.ones(n, dtype=bool) if table.weights is None else table.weights > 0
     train = np.ones(n, dtype=bool)
-    if options.test_fraction > 0 and n < FEWEST_ROWS_TO_HOLD_OUT:
+    if options.test_fraction == 0:
+        return train
+    if n < FEWEST_ROWS_TO_HOLD_OUT:
         notes.append(f"All {n} rows are fitted: too few to hold some out.")
-    elif options.test_fraction > 0:
-        held = max(1, min(round(options.test_fraction * n), n - FEWEST_ROWS))
-        train[np.random.default_rng(options.seed).permutation(n)[:held]] = False
-    weights = table.weights
-    if weights is not None and not (
-        weights[train].any() and (weights[~train].any() or train.all())
-    ):
+        return train
+    held = max(1, round(options.test_fraction * n))
+    if n - held < FEWEST_ROWS:
+        raise DataError(
+            f"--test-fraction {options.test_fraction:g} leaves {n - held} of {n} rows to fit where "
+            f"at least {FEWEST_ROWS} are needed; choose at most "
+            f"{np.floor(1000 * (1 - FEWEST_ROWS / n)) / 1000:g}."
+        )
+    train[np.random.default_rng(options.seed).permutation(n)[:held]] = False
+    if (train & live).sum() < FEWEST_ROWS or not (~train & live).any():
         train[:] = True
         notes.append("No rows are held out: too few have a positive weight.")
     return train
+
+
+def _search_gap(history: list[dict[str, Any]], certificate: Certificate) -> float | None:
+    """Return the relative gap to the last bound of the search; earlier ones may be withdrawn."""
+    bounds = [event["dual"] for event in history if event["scope"] == "local"]
+    if not bounds or not certificate.primal:
+        return None
+    return float(max(certificate.primal - bounds[-1], 0.0) / abs(certificate.primal))
 
 
 def _yardstick(
@@ -133,8 +166,8 @@ def _announcement(options: FitOptions, alpha: float, largest: float) -> str:
     if options.prove:
         lines.append(
             "--prove: the lower bound will hold for every network of any size, with margins for "
-            "rounding. In many dimensions this can take very long; stopped by --time-limit or "
-            "Ctrl-C, the gap that is proved by then is reported."
+            "rounding. In many dimensions this can take very long; where --time-limit or Ctrl-C "
+            "ends the proof, the gap that is proved by then is reported."
         )
     if options.progress:
         lines.append("One line per round; Ctrl-C ends the fit and keeps the best network so far.")
@@ -165,39 +198,3 @@ def _fit(
 def _quality(table: Table, predicted: Array, rows: NDArray[np.bool_]) -> Quality:
     weights = None if table.weights is None else table.weights[rows]
     return Quality.of(table.y[rows], predicted[rows], weights)
-
-
-def interrupted(model: Model) -> bool:
-    """Return True if Ctrl-C ended the fit."""
-    return bool(model.summary.status == Status.INTERRUPTED.value)
-
-
-def predict_file(model_path: Path, data: Path, out: Path, drop_missing: bool, say: Say) -> None:
-    """Write the predictions of a saved model for a file."""
-    model = load_model(model_path)
-    X, frame, notes = read_inputs(data, model.columns, drop_missing=drop_missing)
-    for note in notes:
-        say(note)
-    predicted = model.network(X.to_numpy())
-    rows = frame.index.to_numpy() + 1
-    result = pd.DataFrame({"row": rows, "prediction": predicted})
-    actual = frame.get(model.target)
-    known = actual is not None and pd.api.types.is_numeric_dtype(actual)
-    if known:
-        result.insert(1, "actual", actual.to_numpy())
-    result.to_csv(out, index=False)
-    say(f"{len(rows)} predictions of {model.target!r} are in {out}.")
-    if known and actual.notna().any():
-        there = actual.notna().to_numpy()
-        quality = Quality.of(actual.to_numpy(dtype=np.float64)[there], predicted[there])
-        say(
-            f"Against the {quality.rows} known values: R^2 = {quality.r2:.4f}, "
-            f"typical error {quality.rmse:.4g}."
-        )
-    unused = [name for name in frame if name != model.target and name not in _names(model)]
-    if unused:
-        say(f"Not used by the model: {listed(unused)}.")
-
-
-def _names(model: Model) -> set[str]:
-    return {column.name for column in model.columns}

@@ -6,9 +6,10 @@ slope at a knot by the sum of sigma q over the points on it, which is negative a
 a maximum, hence so is one of its terms.
 
 Boxes of directions are joined with intervals of biases, *slabs*, for as long as many anchors share
-them. The search is anytime: depth first down to the goal for as long as a budget lasts, else a round
-in which everything comes down together to a level in between, and again with twice the budget. So
-the bound on everything is never far from what the time allows, and nothing is done twice.
+them. The search is anytime: depth first down to the goal for as long as a budget lasts, else a
+round in which everything comes down together to a level in between, and again with twice the
+budget. So the bound on everything is never far from what the time allows, and nothing is done
+twice.
 """
 
 from __future__ import annotations

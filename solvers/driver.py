@@ -8,9 +8,9 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from ..problems import RadonTVProblem, RidgeSpline, Scope
-from ..problems.checks import as_count, as_positive, check_features
+from ..problems.checks import as_count, as_positive, check_features, check_problem
 from .column_generation import ColumnGeneration
-from .events import Callback
+from .events import Callback, as_callbacks
 from .parallel import count_threads
 from .solution import Solution
 
@@ -93,37 +93,19 @@ def solve(
             max_rounds=max_rounds,
             n_jobs=n_jobs,
             random_state=random_state,
-            callbacks=_as_callbacks(callback),
+            callbacks=as_callbacks(callback),
         ).run()
 
 
 def _check(problem: Any, max_rounds: Any, random_state: Any, warm_start: Any) -> None:
-    if not isinstance(problem, RadonTVProblem):
-        raise TypeError(f"problem must be a RadonTVProblem, got {type(problem).__name__}.")
+    check_problem(problem)
     as_count("max_rounds", max_rounds, least=1)
     as_count("random_state", random_state, least=0)
-    if warm_start is None:
-        return
-    if not isinstance(warm_start, RidgeSpline):
-        raise TypeError(
-            f"warm_start must be a RidgeSpline or None, got {type(warm_start).__name__}."
-        )
-    check_features(problem, warm_start, "warm_start")
+    if warm_start is not None:
+        check_features(problem, warm_start, "warm_start")
 
 
 def _as_scope(scope: Any) -> Scope:
     if scope in (Scope.LOCAL, Scope.GLOBAL, Scope.LOCAL.value, Scope.GLOBAL.value):
         return Scope(scope)
     raise ValueError(f"scope must be 'local' or 'global', got {scope!r}.")
-
-
-def _as_callbacks(callback: Any) -> tuple[Callback, ...]:
-    if callback is None:
-        return ()
-    several = isinstance(callback, Sequence) and not isinstance(callback, str)
-    callbacks = tuple(callback) if several else (callback,)
-    if not all(callable(item) for item in callbacks):
-        raise TypeError(
-            f"callback must be a callable or a sequence of callables, got {callback!r}."
-        )
-    return callbacks

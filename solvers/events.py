@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -59,6 +59,30 @@ class Event:
 
 Callback = Callable[[Event], bool | None]
 """Receives every event; returning True asks the solver to stop."""
+
+
+def as_callbacks(callback: Any) -> tuple[Callback, ...]:
+    """Return the callbacks of an option `callback`: none, one or a sequence."""
+    if callback is None:
+        return ()
+    several = isinstance(callback, Sequence) and not isinstance(callback, str)
+    callbacks = tuple(callback) if several else (callback,)
+    if not all(callable(item) for item in callbacks):
+        raise TypeError(
+            f"callback must be a callable or a sequence of callables, got {callback!r}."
+        )
+    return callbacks
+
+
+def all_of(callbacks: Sequence[Callback]) -> Callback | None:
+    """Return one callback that calls all, and stops if any asks for it; None for none."""
+    if not callbacks:
+        return None
+
+    def tell(event: Event) -> bool:
+        return any([callback(event) for callback in callbacks])  # a list: all are called
+
+    return tell
 
 
 @dataclass

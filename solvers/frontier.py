@@ -98,7 +98,7 @@ class Frontier:
         Raises
         ------
         ValueError
-            If the file is something else.
+            If the file is something else, or damaged.
         """
         try:
             # A stream of our own is closed whatever np.load thinks of its content.
@@ -111,10 +111,29 @@ class Frontier:
                 fields[name] = float(fields[name])
             fields["n_boxes"] = int(fields["n_boxes"])
             return cls(**fields)
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        # What numpy says of such a file, to load it as a pickle, would be unsafe: not passed on.
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             raise ValueError(
-                f"{path} is not the saved state of a proof ({error}); delete it or name another."
-            ) from error
+                f"{path} is not the saved state of a proof, of another version, or damaged; name "
+                "another file as checkpoint, or delete this one if it may go."
+            ) from None
+
+
+def saved_state(checkpoint: str | os.PathLike[str]) -> Frontier | None:
+    """Return the state in the file, None if there is no file yet but one can be written."""
+    try:
+        path = Path(checkpoint)
+    except TypeError:
+        raise TypeError(f"checkpoint must be a path or None, got {checkpoint!r}.") from None
+    if path.is_dir():
+        raise IsADirectoryError(f"checkpoint is the folder {path}; name a file in it.")
+    if path.exists():
+        return Frontier.load(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"checkpoint is {path}, but there is no folder {path.parent}; make it first."
+        )
+    return None
 
 
 def digest_of(X: Array, q: Array) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..problems import RadonTVProblem
-from ..problems.checks import Array, as_count
+from ..problems.checks import Array, as_count, as_positive, check_problem
 from .driver import solve
-from .solution import Solution
+from .interrupts import InterruptNote
+from .solution import Solution, Status
 
 
 def path(
@@ -22,6 +23,9 @@ def path(
 ) -> list[Solution]:
     """Return certified solutions for decreasing alphas, warm-started.
 
+    Ctrl-C, or a callback that returns True before the tolerance is met, ends the path: smaller
+    alphas are then missing from the list, and its last solution mostly has the status INTERRUPTED.
+
     Parameters
     ----------
     problem : RadonTVProblem
@@ -30,16 +34,55 @@ def path(
         Penalties, sorted in decreasing order first; an int asks for that many on a logarithmic
         grid from alpha_max to eps alpha_max.
     eps : float, default=1e-3
+        Smallest penalty of that grid over the largest, at most 1.
     **options
         As for `solve`, except `warm_start`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For penalties or options that are unknown or out of range.
     """
-    if isinstance(alphas, int | np.integer):
-        as_count("alphas", alphas, least=1)
-        grid: Array = problem.alpha_max() * np.logspace(0.0, np.log10(eps), int(alphas))
-    else:
-        grid = np.sort(np.array([float(a) for a in alphas]))[::-1]
+    check_problem(problem)
     solutions: list[Solution] = []
-    for alpha in grid:
-        start = solutions[-1].network if solutions else None
-        solutions.append(solve(problem.with_alpha(float(alpha)), warm_start=start, **options))
+    with InterruptNote() as note:
+        for alpha in _grid(problem, alphas, eps):
+            start = solutions[-1].network if solutions else None
+            try:
+                solution = solve(problem.with_alpha(float(alpha)), warm_start=start, **options)
+            except KeyboardInterrupt:  # between two solutions
+                if not solutions:
+                    raise
+                break
+            solutions.append(solution)
+            if note.pressed or solution.status is Status.INTERRUPTED:
+                break
     return solutions
+
+
+def _grid(problem: RadonTVProblem, alphas: Any, eps: float) -> Array:
+    """Return the penalties, the largest first."""
+    if isinstance(alphas, int | np.integer):
+        count = as_count("alphas", alphas, least=1)
+        if as_positive("eps", eps) > 1.0:
+            raise ValueError(f"eps must be at most 1, got {eps!r}: penalties fall from alpha_max.")
+        largest = problem.alpha_max()
+        if largest <= 0.0:
+            raise ValueError(
+                "alpha_max of the problem is 0, since its targets are affine: every alpha has the "
+                "same solution, so pass the alphas that you want instead of their number."
+            )
+        return np.asarray(largest * np.logspace(0.0, np.log10(eps), count))
+    try:
+        if isinstance(alphas, str):
+            raise TypeError  # a sequence too, but of letters
+        given = list(alphas)
+    except TypeError:
+        raise TypeError(
+            f"alphas must be an integer or a sequence of numbers > 0, got {alphas!r}; one penalty "
+            "is a list of one."
+        ) from None
+    values = [as_positive(f"alphas[{i}]", alpha) for i, alpha in enumerate(given)]
+    if not values:
+        raise ValueError("alphas is empty; pass at least one penalty, or how many are wanted.")
+    return np.sort(values)[::-1]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
-from ..problems.checks import Array, as_positive, check_features
+from ..problems.checks import Array, as_count, as_positive, check_features
 from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
-from .events import Callback
-from .frontier import Frontier
+from .events import Callback, all_of, as_callbacks
+from .frontier import Frontier, saved_state
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import Pricing
@@ -115,7 +114,7 @@ def prove(
     random_state: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     memory_limit: float = MEMORY_LIMIT,
-    callback: Callback | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
 ) -> Certificate:
     """Return a certificate of scope GLOBAL for any network: its gap holds over all neurons.
 
@@ -140,7 +139,7 @@ def prove(
         Its bound stays at the level of the tol it was begun with: a smaller one needs a new file.
     memory_limit : float, default=1024
         MiB of open boxes; above it the proof goes depth first, which lowers its bound more slowly.
-    callback : callable, default=None
+    callback : callable or sequence of callables, default=None
         Receives an `Event` about once a second; returning True ends the proof.
 
     Returns
@@ -151,24 +150,27 @@ def prove(
 
     Raises
     ------
-    ValueError
-        If an option is out of range, or `checkpoint` is another proof's or no saved state.
+    TypeError, ValueError
+        If an argument is of another type, an option is out of range, or `checkpoint` is another
+        proof's or no saved state.
+    OSError
+        If `checkpoint` cannot be a file: it is a folder, or its folder does not exist.
     """
+    check_features(problem, network, "network")
     tol = as_positive("tol", tol)
     memory_limit = as_positive("memory_limit", memory_limit)
     if time_limit is not None:
         as_positive("time_limit", time_limit)
-    check_features(problem, network, "network")
+    as_count("random_state", random_state, least=0)
+    callbacks = as_callbacks(callback)
+    threads = count_threads(n_jobs)
     start = time.perf_counter()
-    resume = None
-    if checkpoint is not None and Path(checkpoint).exists():
-        resume = Frontier.load(checkpoint)
+    resume = None if checkpoint is None else saved_state(checkpoint)
     core, reduction = Core.of(problem), problem.reduction
     q = problem.dual_point(network)
     lowered = reduction.reduce_dual(q)
     neurons = core.from_network(reduction.lower_network(network))
     primal, _ = core.state(neurons)
-    threads = count_threads(n_jobs)
     attained = 0.0
     if core.d > 2:
         search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
@@ -180,7 +182,7 @@ def prove(
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)
-    watcher = ProofWatcher(problem, network, q, checkpoint, callback, start)
+    watcher = ProofWatcher(problem, network, q, checkpoint, all_of(callbacks), start)
     found = bound_sup(
         core,
         lowered,

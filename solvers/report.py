@@ -24,6 +24,16 @@ _GROWTH = 1.1
 _SHORT = {Scope.GLOBAL: "global", Scope.LOCAL: "local", Scope.DICTIONARY: "dict."}
 
 
+def _left(seconds: float) -> str:
+    """Return what is known of the time that a proof still takes, nothing if that is nothing."""
+    if math.isinf(seconds) or seconds < 0.5:
+        return ""
+    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2.0 * size:
+            return f", at least {seconds / size:,.0f} {unit} left"
+    return f", at least {seconds:.0f} s left"
+
+
 class ProgressTable:
     """A callback that prints one line of 80 characters per round, and how a long proof gets on.
 
@@ -45,7 +55,7 @@ class ProgressTable:
     def __call__(self, event: Event) -> None:
         """Print the event, after the header if it is the first one."""
         if event.stage == "proving":
-            if event.seconds >= _GROWTH * self._last:
+            if event.n_open and event.seconds >= _GROWTH * self._last:
                 self._print_progress(event)
             return
         self._last = event.seconds
@@ -68,10 +78,9 @@ class ProgressTable:
 
     def _print_progress(self, event: Event) -> None:
         self._last = event.seconds
-        left = "?" if math.isinf(event.remaining) else f"{event.remaining:.0f} s"
         line = (
-            f"  proved so far: gap {event.gap:.1e} ({event.n_boxes:.2e} boxes, {event.n_open:.1e} "
-            f"open, {event.seconds:.0f} s, {left} left or more)"
+            f"  proved so far: gap {event.gap:.1e} ({event.n_boxes:,} boxes, {event.n_open:,} "
+            f"open, {event.seconds:.0f} s{_left(event.remaining)})"
         )
         print(line, file=self.stream or sys.stdout, flush=True)
 

@@ -14,7 +14,10 @@ class Status(Enum):
 
     SOLVED = "The relative gap is at most the tolerance."
     TIME_LIMIT = "The time limit was reached; the best certified network so far is returned."
-    INTERRUPTED = "The solver was interrupted; the best certified network so far is returned."
+    INTERRUPTED = (
+        "The solver was interrupted by Ctrl-C or a callback; the best certified network so far is "
+        "returned."
+    )
     MAX_ROUNDS = "The limit on rounds was reached; the best certified network so far is returned."
     MAX_NEURONS = (
         "The limit on neurons was reached; the network is the best one found with that many, and "

@@ -9,7 +9,6 @@ from ..problems.checks import Array, check_features
 from .core import Core, Neurons
 from .merging import merge_cells
 
-
 CLEAR = 1e-4
 """Singular values of unit columns above it are not zero; its square is well above rounding."""
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 import radontv.problems
+from radontv import RadonTVRegressor
 from radontv.problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from radontv.solvers import Status, path, prove, solve, sparsify
 
@@ -57,6 +58,7 @@ BAD_PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     ("alpha inf", {"alpha": INF}, "alpha must be finite and > 0, got inf"),
     ("alpha text", {"alpha": "small"}, "alpha must be a number, got 'small'"),
     ("alpha None", {"alpha": None}, "alpha must be a number, got None"),
+    ("alpha bool", {"alpha": True}, "alpha must be a number, got True"),
     ("alpha array", {"alpha": [1.0, 2.0]}, "alpha must be a number"),
     ("loss", {"loss": "absolute"}, "loss='absolute' is unknown; choose one of"),
     ("loss type", {"loss": 7}, "loss must be one of"),
@@ -132,20 +134,106 @@ def test_unknown_options_are_refused() -> None:
         solve((X, Y))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("function", [prove, sparsify], ids=["prove", "sparsify"])
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda p: None, "got NoneType; RidgeSpline.from_layers"),
+        (lambda p: solve(p, max_rounds=1), "got Solution; pass the `network` of the Solution"),
+        (lambda p: RadonTVRegressor(), "got RadonTVRegressor; .*standardized_network"),
+        (lambda p: solve(p, max_rounds=1).certificate, "got Certificate; pass the `network`"),
+    ],
+    ids=["None", "solution", "estimator", "certificate"],
+)
+def test_what_is_no_network_is_named(function: Any, make: Any, remedy: str) -> None:
+    problem = RadonTVProblem(X, Y, 0.01)
+    with pytest.raises(TypeError, match=rf"network must be a RidgeSpline, {remedy}"):
+        function(problem, make(problem))
+    with pytest.raises(TypeError, match="problem must be a RadonTVProblem, got RidgeSpline"):
+        function(random_network(2, 2, 0), problem)
+
+
+BAD_PROOFS: list[tuple[dict[str, Any], str]] = [
+    ({"time_limit": -1.0}, "time_limit must be finite and > 0"),
+    ({"tol": 0.0}, "tol must be finite and > 0"),
+    ({"tol": True}, "tol must be a number, got True"),
+    ({"random_state": -1}, "random_state must be an integer >= 0, got -1"),
+    ({"random_state": "x"}, "random_state must be an integer >= 0, got 'x'"),
+    ({"random_state": None}, "random_state must be an integer >= 0, got None"),
+    ({"callback": 3}, "callback must be a callable or a sequence of callables, got 3"),
+    ({"callback": "print"}, "callback must be a callable or a sequence of callables, got 'print'"),
+    ({"n_jobs": 0}, "n_jobs must be None or an integer other than 0, got 0"),
+    ({"checkpoint": 3}, "checkpoint must be a path or None, got 3"),
+]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize(("options", "message"), BAD_PROOFS)
+def test_bad_options_of_prove_name_the_argument(
+    d: int, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        prove(gaussian(d, 12, 1.0), random_network(d, 2, 0), **options)
+    assert_from_the_edge(caught.value)
+
+
+@pytest.mark.parametrize("d", [2, 4])
+def test_checkpoints_are_checked_before_the_proof(d: int, tmp_path: Path, monkeypatch: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("proved")
+
+    monkeypatch.setattr("radontv.solvers.proof.bound_sup", fail)
+    table = tmp_path / "data.csv"
+    table.write_text("a,b\n1,2\n")
+    for file, kind, message in (
+        (tmp_path, IsADirectoryError, r"checkpoint is the folder .*; name a file in it"),
+        (tmp_path / "no" / "x", FileNotFoundError, r"x, but there is no folder .*no; make it"),
+        (table, ValueError, r"data\.csv is not the saved state of a proof.*name another file"),
+    ):
+        with pytest.raises(kind, match=message) as caught:
+            prove(gaussian(d, 12, 1.0), random_network(d, 2, 0), checkpoint=file)
+        assert "pickle" not in str(caught.value) and ".part" not in str(caught.value)
+    assert table.read_text() == "a,b\n1,2\n"
+
+
+BAD_PENALTIES: list[tuple[Any, dict[str, Any], str]] = [
+    (1.5, {}, "alphas must be an integer or a sequence of numbers > 0, got 1.5; .* list of one"),
+    (None, {}, "alphas must be an integer or a sequence of numbers > 0, got None"),
+    ("a", {}, "alphas must be an integer or a sequence of numbers > 0, got 'a'"),
+    (np.array(0.5), {}, "alphas must be an integer or a sequence of numbers > 0, got array"),
+    ([], {}, "alphas is empty; pass at least one penalty"),
+    (True, {}, "alphas must be an integer >= 1, got True"),
+    (0, {}, "alphas must be an integer >= 1, got 0"),
+    ([0.1, -0.1], {}, r"alphas\[1\] must be finite and > 0, got -0.1"),
+    ([0.1, "b"], {}, r"alphas\[1\] must be a number, got 'b'"),
+    (3, {"eps": 0.0}, "eps must be finite and > 0, got 0"),
+    (3, {"eps": 2.0}, "eps must be at most 1, got 2"),
+]
+
+
+@pytest.mark.parametrize(("alphas", "options", "message"), BAD_PENALTIES)
+def test_bad_penalties_of_path_are_named(
+    alphas: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        path(RadonTVProblem(X, Y, 0.01), alphas, **options)
+    assert_from_the_edge(caught.value)
+
+
+def test_a_path_of_targets_without_a_penalty_range_says_so() -> None:
+    with pytest.raises(ValueError, match=r"alpha_max of the problem is 0.*pass the alphas"):
+        path(RadonTVProblem(X, np.zeros(12), 0.01), 5)
+    assert len(path(RadonTVProblem(X, np.zeros(12), 0.01), iter([0.1, 0.2]))) == 2
+
+
 def test_bad_arguments_of_prove_sparsify_and_path() -> None:
     problem, other = RadonTVProblem(X, Y, 0.01), random_network(3, 2, 0)
     with pytest.raises(ValueError, match="network has 3 features, the problem 2"):
         prove(problem, other)
     with pytest.raises(ValueError, match="network has 3 features, the problem 2"):
         sparsify(problem, other)
-    with pytest.raises(ValueError, match="time_limit must be finite and > 0"):
-        prove(problem, random_network(2, 2, 0), time_limit=-1.0)
-    with pytest.raises(ValueError, match="tol must be finite and > 0"):
-        prove(problem, random_network(2, 2, 0), tol=0.0)
-    with pytest.raises((ValueError, TypeError), match="alpha"):
-        path(problem, [0.1, -0.1])
-    with pytest.raises(ValueError, match="alphas"):
-        path(problem, 0)
+    with pytest.raises(TypeError, match="problem must be a RadonTVProblem, got tuple"):
+        path((X, Y))  # type: ignore[arg-type]
 
 
 def certified(
@@ -287,6 +375,42 @@ def test_extreme_weights() -> None:
 def test_almost_equal_points() -> None:
     close = np.concatenate([X, X + 1e-13, X - 1e-9])
     certified(close, np.concatenate([Y, Y + 1.0, Y]), 0.01)
+
+
+LAYERS = (np.ones((3, 2)), np.zeros(3), np.ones(3), np.zeros(2), 0.0)
+BAD_LAYERS: list[tuple[int, Any, str]] = [
+    (0, np.array([[1.0, NAN]] * 3), r"hidden_weight contains NaN \(3 .*finite parameters"),
+    (0, np.ones(3), r"hidden_weight must have 2 dimension.*shape \(n_neurons, n_features\)"),
+    (0, [["a", "b"]] * 3, "hidden_weight has dtype .*; pass numbers"),
+    (1, [0.0, INF, 0.0], r"hidden_bias contains infinity \(1 .*finite parameters"),
+    (1, np.zeros((3, 1)), r"hidden_bias must have 1 dimension.*shape \(n_neurons,\)"),
+    (1, np.full(3, 1e308), "hidden_bias over the length of hidden_weight overflows.*rescale"),
+    (2, [1.0, NAN, 1.0], "output_weight contains NaN.*finite parameters"),
+    (2, np.full(3, 1.7e308), "output_weight times the length of hidden_weight overflows.*rescale"),
+    (3, [NAN, 0.0], "skip_weight contains NaN.*finite parameters"),
+    (4, NAN, "output_bias is NaN, not a finite number"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), BAD_LAYERS)
+def test_bad_layers_are_named_as_such(place: int, value: Any, message: str) -> None:
+    layers: list[Any] = list(LAYERS)
+    layers[place] = value
+    if place == 1:
+        layers[0] = 0.1 * layers[0]
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        RidgeSpline.from_layers(*layers)
+    assert "rows" not in str(caught.value) and "samples" not in str(caught.value)
+    assert "impute" not in str(caught.value) and "categories" not in str(caught.value)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_layers_of_any_size_keep_their_function(unit: float) -> None:
+    expected = RidgeSpline.from_layers([[3.0, 4.0]], [1.0], [2.0])
+    network = RidgeSpline.from_layers([[3.0 * unit, 4.0 * unit]], [unit], [2.0 / unit])
+    np.testing.assert_allclose(network.amplitudes, expected.amplitudes, rtol=1e-14)
+    np.testing.assert_allclose(network.weights, expected.weights, rtol=1e-14)
+    np.testing.assert_allclose(network.biases, expected.biases, rtol=1e-14)
 
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: float(np.round(v, 6)))

@@ -509,6 +509,8 @@ def test_another_loss_is_refused() -> None:
         ({"weight_decay": 0.0}, "weight_decay must be finite and > 0, got 0"),
         ({"weight_decay": "small"}, "weight_decay must be a number, got 'small'"),
         ({"weight_decay": 0.1, "loss": "mae"}, "loss='mae' is unknown; choose one of"),
+        ({"alpha": 0.1, "loss": "mse"}, "loss='mse' .* weight_decay is missing; .* leave loss out"),
+        ({"alpha": True}, "alpha must be a number, got True"),
         ({"alpha": 0.1, "decayed": "biases"}, "decayed must be 'weights', 'all' or None"),
         ({"alpha": 0.1, "scope": "universal"}, "scope must be 'local' or 'global'"),
         ({"alpha": 0.1, "tol": 0.0}, "tol must be finite and > 0"),
@@ -525,6 +527,24 @@ def test_bad_arguments_are_named(options: dict[str, Any], message: str) -> None:
     data = {"X": X, "y": Y} | options
     with pytest.raises((TypeError, ValueError), match=message):
         certify(arrays(), data.pop("X"), data.pop("y"), **data)
+
+
+def test_a_loss_without_weight_decay_is_refused() -> None:
+    with pytest.raises(ValueError, match="weight_decay is missing"):
+        certify(mlp(), X, Y, loss="mse")
+
+
+@pytest.mark.parametrize("scope", ["local", "global"])
+def test_networks_whose_objective_overflows_are_refused(scope: str) -> None:
+    W1, b1, w2, b2 = arrays()[:4]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"objective .* overflows: .*e\+20.*; rescale the net"):
+            certify((W1 * 1e100, b1, w2 * 1e100, b2), X, Y, alpha=0.1, scope=scope)
+    report = certify((W1 * 1e60, b1 * 1e60, w2 * 1e-60, b2), X, Y, alpha=0.1, scope=scope)
+    assert report.objective == pytest.approx(
+        certify((W1, b1, w2, b2), X, Y, alpha=0.1, scope=scope).objective, rel=1e-9
+    )
 
 
 def test_the_name_stays_a_function() -> None:

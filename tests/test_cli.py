@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from radontv import RadonTVRegressor, cli
-from radontv.models import load_model
+from radontv import RadonTVRegressor, cli, results
+from radontv.atomic_files import whole_file
+from radontv.models import load_model, write_json
 from radontv.problems import Certificate
 from radontv.tables import DataError, read_table
 
@@ -189,6 +190,117 @@ def test_few_rows_are_all_fitted():
     assert "nothing is known about new data" in said
 
 
+def test_integers_beyond_64_bits_are_numbers():
+    write("x,y\n" + "".join(f"{10**19 * (k + 1)},{k}\n" for k in range(30)))
+    read = read_table(Path("data.csv"), "y")
+    assert read.columns[0].levels is None
+    assert np.allclose(read.X["x"], 1e19 * np.arange(1, 31))
+
+
+def test_affine_targets_have_no_alpha_ratio():
+    write("x,y\n" + "".join(f"{k},{2 * k}\n" for k in range(12)))
+    said = run("fit", "data.csv", "--target", "y", "--no-plots", "--alpha-ratio", 0.1)
+    assert "no --alpha-ratio makes a difference" in said
+    assert "follows the noise" not in said
+    said = run("fit", "data.csv", "--target", "y", "--no-plots", "--alpha", 0.1)
+    assert "makes a difference" not in said
+
+
+def test_names_with_dollar_signs_are_no_formulas():
+    write(r"cost ($\foo$),$\frac$" + "\n" + "".join(f"{k},{k * k}\n" for k in range(12)))
+    run("fit", "data.csv", "--target", r"$\frac$", "--out", "here")
+    assert Path("here/function.png").exists()
+
+
+# --- what is written, and over what ---------------------------------------------------------
+
+
+def names(folder):
+    return {path.name for path in Path(folder).iterdir()}
+
+
+def test_only_what_this_run_wrote_is_left_and_listed(table):
+    run("fit", table, "--target", "effect", "--out", "here", "--drop", "age")
+    Path("here/notes.txt").write_text("mine")
+    said = run("fit", table, "--target", "effect", "--out", "here", "--no-plots")
+    written = {"model.json", "certificate.json", "predictions.csv", "report.txt"}
+    assert names("here") == written | {"notes.txt"}
+    assert "In here: model.json, certificate.json, predictions.csv, report.txt\n" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("report.txt", "mine"), ("model.json", '{"a": 1}'), ("function.png", "mine")],
+)
+def test_files_from_elsewhere_are_not_replaced(table, name, text):
+    Path("here").mkdir()
+    Path("here", name).write_text(text)
+    said = run("fit", table, "--target", "effect", "--out", "here", code=2)
+    assert f"holds {name!r}" in said
+    assert "name another folder" in said
+    assert Path("here", name).read_text() == text
+
+
+def test_no_command_overwrites_its_own_input(table):
+    run("fit", table, "--target", "effect", "--no-plots", "--quiet", "--out", "here")
+    before = table.read_bytes(), Path("here/model.json").read_bytes()
+    assert "overwrite the data" in run("predict", "here", table, "--out", table, code=2)
+    for model in ("here", "here/model.json"):
+        said = run("predict", model, table, "--out", "here/model.json", code=2)
+        assert "overwrite the model" in said
+    said = run("fit", "here/predictions.csv", "--target", "actual", "--out", "here", code=2)
+    assert "overwrite its own data" in said
+    assert before == (table.read_bytes(), Path("here/model.json").read_bytes())
+    assert "no folder nowhere" in run("predict", "here", table, "--out", "nowhere/p.csv", code=2)
+    assert "is empty" in run("predict", "here", table, "--out", "", code=2)
+
+
+def test_the_demonstration_does_not_replace_other_data():
+    Path("here").mkdir()
+    Path("here/diabetes.csv").write_text("mine")
+    assert "other data" in run("demo", "--out", "here", code=2)
+    assert Path("here/diabetes.csv").read_text() == "mine"
+
+
+def test_files_are_whole_or_not_there(folder):
+    Path("old.json").write_text("old")
+    with pytest.raises(TypeError):
+        write_json(Path("old.json"), {"a": object()})
+    for name in ("old.json", "new.json"):
+        with pytest.raises(KeyboardInterrupt), whole_file(Path(name)) as path:
+            path.write_text("half")
+            raise KeyboardInterrupt
+    assert names(".") == {"old.json"}
+    assert Path("old.json").read_text() == "old"
+
+
+def test_names_in_other_scripts_give_no_warnings():
+    write("收入,y\n" + "".join(f"{k},{k * k}\n" for k in range(12)))
+    assert run("fit", "data.csv", "--target", "y", "--quiet") == ""
+    assert Path("data-radontv/certificate.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder without rights")
+def test_a_folder_without_rights_is_named(table):
+    Path("here").mkdir(mode=0o500)
+    said = run("fit", table, "--target", "effect", "--out", "here", code=2)
+    assert "here/model.json" in said
+    assert "Permission denied" in said
+
+
+def test_interrupt_of_the_pictures_keeps_and_tells_the_rest(table, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "plot_certificate", stop)
+    said = run("fit", table, "--target", "effect", code=130)
+    assert said.index("Quality of the fit") < said.index("Stopped")
+    assert "report.txt, convergence.png." in said
+    assert names("data-radontv") == {
+        "model.json", "certificate.json", "predictions.csv", "report.txt", "convergence.png",
+    }  # fmt: skip
+
+
 # --- one sentence for each fault -----------------------------------------------------------
 
 GOOD = "x,y\n" + "".join(f"{k},{k * k}\n" for k in range(12))
@@ -205,19 +317,33 @@ GOOD = "x,y\n" + "".join(f"{k},{k * k}\n" for k in range(12))
         ("x,x,y\n1,2,3\n", [], ["more than one column 'x'"]),
         ("x,,y\n1,2,3\n4,9,6\n7,1,9\n", [], ["Column 2", "no name"]),
         ("x,y\n1,2\n3,4,5\n", [], ["Line 3", "3 cells", "header has 2"]),
-        ("x,y\n1,2\n3\n", [], ["Line 3", "1 cells"]),
+        ("x,y\n1,2\n3\n", [], ["Line 3", "1 cell "]),
         (GOOD + "inf,3\n", [], ["infinity", "'x'", "data row 13"]),
         (GOOD + "3,high\n", [], ["'y' holds text", "'high'", "data row 13"]),
         ("x,y\n" + "".join(f"{k},{k}\n" for k in range(30)) + "n/k,3\n", [],
          ["'x' holds text", "'n/k'", "30 rows hold numbers", "--drop x"]),
         ("x,y\n1,2\n2,3\n", [], ["2 usable rows", "at least 3"]),
-        ("x,y\n1,2\n1,3\n1,4\n", [], ["no column left"]),
+        ("x,y\n1,2\n1,3\n1,4\n", [], ["no column left", "constant are 'x'"]),
+        ("x,y\n1,2\n", [], ["1 usable row;", "at least 3"]),
+        ("x,y\n" + "1,2\n" * 5, [], ["constant are 'x'"]),
         ("y\n1\n2\n3\n", [], ["no column left"]),
         ("x,y\n?,2\n,3\n", [], ["missing values in 'x' (2 rows)"]),
         (GOOD, ["--drop", "z"], ["no column 'z'"]),
         (GOOD, ["--drop", "y"], ["both used and dropped"]),
         (GOOD, ["--weights", "y"], ["both target and weights"]),
-        ("x,w,y\n1,-1,1\n2,1,2\n3,1,3\n", ["--weights", "w"], ["'w' must be >= 0"]),
+        ("x,w,y\n2,1,2\n1,-1.5,1\n3,1,3\n", ["--weights", "w"],
+         ["'w' must be >= 0", "data row 2 is -1.5"]),
+        ("x,w,y\n1,0,1\n2,1,2\n3,0,3\n", ["--weights", "w"], ["1 row of positive weight"]),
+        ("x,w,y\n1,1,1\n2,1,2\n3,1e-250,3\n4,1,1\n", ["--weights", "w"],
+         ["'w'", "1e-250 in data row 3", "set small ones to 0"]),
+        ("x,y\n1e-150,2\n2e-150,3\n3e-150,5\n", [], ["'x'", "3e-150", "rescale"]),
+        ("x,y\n1,2e-150\n2,3e-150\n3,5e-150\n", [], ["'y'", "5e-150", "rescale"]),
+        ("x,y\n1,1e-310\n2,1e-310\n3,1e-310\n", [], ["'y'", "1e-310", "rescale"]),
+        ("x,y\n0,1\n2e-310,2\n3,3\n0,1e101\n", [], ["'y'", "1e+101 in data row 4", "rescale"]),
+        (GOOD, ["--jobs", "0"], ["--jobs", "at least 1"]),
+        (GOOD, ["--seed", "99999999999999999999999"], ["--seed", "4294967295"]),
+        (GOOD, ["--test-fraction", "0.999"], ["--test-fraction", "0 of 12 rows", "at most 0.75"]),
+        (GOOD, ["--out", ""], ["--out is empty"]),
         (GOOD, ["--alpha", "0"], ["--alpha", "positive"]),
         (GOOD, ["--alpha", "1", "--alpha-ratio", "1"], ["exclude"]),
         (GOOD, ["--test-fraction", "1"], ["--test-fraction"]),
@@ -265,12 +391,53 @@ def test_foreign_models(table, text, word):
     assert "no model" in run("predict", "nowhere", table, code=2)
 
 
+def test_predict_loses_no_digits_to_a_large_offset(frame):
+    frame["dose"] = 1e9 + 1e-3 * np.arange(60)
+    frame.to_csv("data.csv", index=False)
+    run("fit", "data.csv", "--target", "effect", "--alpha", 0.01, "--no-plots", "--quiet")
+    run("predict", "data-radontv", "data.csv", "--out", "p.csv", "--quiet")
+    first = column("data-radontv/predictions.csv", "prediction")
+    assert np.allclose(column("p.csv", "prediction"), first, rtol=1e-12, atol=1e-12)
+
+
+def test_predict_refuses_rows_that_overflow(table, frame):
+    frame["dose"] *= 1e-90
+    frame.to_csv("data.csv", index=False)
+    run("fit", "data.csv", "--target", "effect", "--alpha", 0.1, "--no-plots", "--quiet")
+    frame["dose"] = 1e90
+    frame.to_csv("new.csv", index=False)
+    said = run("predict", "data-radontv", "new.csv", code=2)
+    assert "too far from the data of the fit" in said
+
+
 def test_predict_needs_the_columns_of_the_model(table, frame):
     run("fit", table, "--target", "effect", "--alpha", 0.1, "--no-plots", "--quiet")
     frame[["dose"]].to_csv("new.csv", index=False)
     assert "no column 'age'" in run("predict", "data-radontv", "new.csv", code=2)
     frame[["dose", "age"]].assign(extra=1).to_csv("new.csv", index=False)
     assert "Not used by the model: 'extra'" in run("predict", "data-radontv", "new.csv")
+
+
+def test_predict_compares_with_finite_values_only(table, frame):
+    run("fit", table, "--target", "effect", "--alpha", 0.1, "--no-plots", "--quiet")
+    frame.loc[3, "effect"] = np.inf
+    frame.to_csv("new.csv", index=False)
+    said = run("predict", "data-radontv", "new.csv")
+    assert "Against the 59 known values: R^2 = 0." in said
+    assert "compared with nothing: 1." in said
+    frame.loc[1:, "effect"] = np.nan
+    frame.to_csv("new.csv", index=False)
+    said = run("predict", "data-radontv", "new.csv")
+    assert "one known value" in said
+    assert "R^2 is undefined" in said
+    frame.loc[0, "age"] = np.nan
+    frame.to_csv("new.csv", index=False)
+    said = run("predict", "data-radontv", "new.csv", code=2)
+    assert "--drop-missing" in said
+    assert "--drop," not in said
+    assert "(1 row)" in said
+    frame[1:2].to_csv("new.csv", index=False)
+    assert "1 prediction of" in run("predict", "data-radontv", "new.csv")
 
 
 def test_data_errors_are_value_errors():
@@ -298,7 +465,7 @@ def test_missing_libraries_are_named_in_one_line(monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert "pandas" in str(stopped.value)
-    assert "pip install 'radontv[cli]'" in str(stopped.value)
+    assert "pip install -e '.[cli]'" in str(stopped.value)
 
 
 def test_demo(folder):
@@ -341,4 +508,5 @@ def test_interrupt_keeps_the_best_network(folder):
     assert child.returncode == 130, said
     assert "interrupted" in said
     assert "You stopped the fit" in said
+    assert "had not begun" in said
     assert load_model(Path("data-radontv")).certificate.primal > 0

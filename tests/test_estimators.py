@@ -19,7 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radontv import RadonTVRegressor
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope
-from radontv.solvers import Event, prove
+from radontv.solvers import Event, Status, prove
 from radontv.solvers.report import ProgressTable
 from radontv.standardization import Standardization
 
@@ -66,7 +66,7 @@ def test_fitted_attributes(data):
     assert model.alpha_ == 1e-2
     assert len(model.history_) >= 1
     assert {"round", "seconds", "primal", "dual", "gap", "scope"} <= model.history_[0].keys()
-    assert np.array_equal(model.predict(X), model.network_(X))
+    assert np.allclose(model.predict(X), model.network_(X), rtol=1e-12, atol=1e-12)
     assert model.score(X, y) > 0.9
 
 
@@ -79,6 +79,17 @@ def test_certificate_belongs_to_the_standardized_problem(data):
     again = prove(problem, network, tol=model.tol)
     assert again.dual <= model.certificate_.primal * (1 + 1e-12)
     assert again.relative_gap <= 10 * model.tol
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8, 1e14, 1e15])
+def test_the_certified_network_predicts_whatever_the_offset(data, offset):
+    X, y = data
+    X = X + offset
+    model = RadonTVRegressor(alpha=1e-3).fit(X, y)
+    problem, network = model.standardized_problem(X, y), model.standardized_network()
+    assert problem.objective(network) == pytest.approx(model.certificate_.primal, rel=1e-12)
+    misfit = 0.5 * np.mean((y - model.predict(X)) ** 2) + 1e-3 * network.rtv
+    assert misfit == pytest.approx(model.certificate_.primal, rel=1e-12)
 
 
 def test_alpha_none_is_a_hundredth_of_alpha_max(data):
@@ -157,6 +168,52 @@ def test_wild_values_in_rows_of_weight_zero_are_ignored(data):
     assert np.allclose(model.predict(X), RadonTVRegressor(alpha=1e-2).fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("unit", [1e-139, 1e139])
+@pytest.mark.parametrize("columns", [[0], [0, 1]])
+def test_extreme_units_work(data, unit, columns):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2).fit(X, y)
+    scaled = X.copy()
+    scaled[:, columns] *= unit
+    other = RadonTVRegressor(alpha=1e-2).fit(scaled, y)
+    assert np.allclose(other.predict(scaled), model.predict(X), **SAME)
+    assert np.allclose(other.network_(scaled), model.predict(X), **SAME)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (1e150 * X, y), r"X has magnitudes up to .*e\+1.*rescale it below"),
+        (lambda X, y: (1e300 * X, y), r"X has magnitudes up to .*e\+2.*rescale it below"),
+        (lambda X, y: (1e-150 * X, y), "column 0 of X varies by at most .* rescale it above"),
+        (lambda X, y: (X * [1, 1e-150], y), "column 1 of X varies .* or drop it"),
+        (lambda X, y: (X, 1e150 * y), "y has magnitudes up to .* rescale it below"),
+        (lambda X, y: (X, 1e-160 * y), "y has magnitudes of at most .* rescale it above"),
+        (
+            lambda X, y: (X, y, np.r_[1e300, np.ones(39)]),
+            r"sample_weight has magnitudes up to 1e\+300.*rescale",
+        ),
+        (
+            lambda X, y: (X, y, np.r_[1e10, np.full(39, 1e-300)]),
+            r"sample_weight has entries from 1e-300 to 1e\+10,.* to 0",
+        ),
+    ],
+)
+def test_extreme_scales_are_refused_before_solving(data, monkeypatch, change, message):
+    def fail(*args, **options):
+        raise AssertionError("solved")
+
+    monkeypatch.setattr("radontv.estimators.solve", fail)
+    with pytest.raises(ValueError, match=message):
+        RadonTVRegressor(alpha=1e-2).fit(*change(*data))
+
+
+def test_rows_too_far_away_to_predict_are_named(data):
+    model = RadonTVRegressor(alpha=1e-2).fit(*data)
+    with pytest.raises(ValueError, match=r"X has magnitudes up to 1e\+200, .* times scale_ away"):
+        model.predict([[1e200, 0.0]])
+
+
 def test_feature_names(data):
     X, y = data
     frame = pd.DataFrame(X, columns=["age", "dose"])
@@ -208,8 +265,17 @@ def test_warm_start_survives_other_data(data):
     model = RadonTVRegressor(alpha=1e-2, warm_start=True).fit(X, y)
     model.fit(50 * X + 3, y)
     assert model.score(50 * X + 3, y) > 0.9
+    model.fit(1e-130 * X, y)
+    model.fit(1e130 * X, y)
+    assert model.score(1e130 * X, y) > 0.9
     model.fit(X[:, :1], y)
     assert model.network_.n_features == 1
+
+
+def test_warm_start_on_the_same_data_ends_at_once(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=1e-2, tol=1e-6, warm_start=True).fit(X + 1e9, y)
+    assert model.fit(X + 1e9, y).n_iter_ <= 1
 
 
 def test_clone_pickle_joblib(data, tmp_path):
@@ -257,6 +323,25 @@ def test_verbose_prints_one_line_per_round(data):
     assert lines[0].split()[:2] == ["round", "neurons"]
 
 
+def test_an_interrupted_fit_keeps_its_network_and_says_so(data, monkeypatch):
+    def interrupt(self, event):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressTable, "__call__", interrupt)
+    with pytest.warns(ConvergenceWarning, match="interrupted by Ctrl-C"):
+        model = RadonTVRegressor(alpha=1e-2, verbose=1).fit(*data)
+    assert model.status_ == Status.INTERRUPTED.value
+    assert np.isfinite(model.predict(data[0])).all()
+    # As the docstring says, a search can be made to stop.
+    search = GridSearchCV(
+        RadonTVRegressor(verbose=1), {"alpha": [1e-2, 1.0]}, cv=3, error_score="raise"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        with pytest.raises(ConvergenceWarning, match="interrupted"):
+            search.fit(*data)
+
+
 def test_progress_lines_have_a_fixed_width():
     stream = io.StringIO()
     table = ProgressTable(stream)
@@ -289,8 +374,27 @@ def test_progress_of_a_long_proof_is_told_ever_more_seldom():
         )
     lines = stream.getvalue().splitlines()
     assert 20 < len(lines) < 80
-    assert all(len(line) <= 90 for line in lines)
-    assert "gap 5.0e-01" in lines[0] and "? left" in lines[0] and "2000000 s left" in lines[-1]
+    assert all(len(line) <= 96 for line in lines)
+    assert "gap 5.0e-01" in lines[0] and "left" not in lines[0]
+    assert "(1,000,000,000 boxes, 12,345 open" in lines[0]
+    assert lines[-1].endswith("s, at least 23 days left)")
+
+
+@pytest.mark.parametrize(
+    ("open_boxes", "remaining", "end"),
+    [
+        (7, 44.2, "s, at least 44 s left)\n"),
+        (7, 0.1, "7 open, 3 s)\n"),
+        (7, 600, "at least 10 min left)\n"),
+        (0, 0.0, ""),
+    ],
+)
+def test_progress_tells_no_time_when_there_is_none(open_boxes, remaining, end):
+    stream = io.StringIO()
+    state = (0, 3.0, 5, 1.0, 0.5, 0.5, Scope.GLOBAL, 0.1, "proving", 10, open_boxes, remaining)
+    ProgressTable(stream)(Event(*state))
+    assert stream.getvalue().endswith(end)
+    assert bool(stream.getvalue()) == bool(end)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +435,7 @@ def test_standardization_there_and_back():
     change = Standardization(np.array([3.0, -40.0, 0.1]), np.array([1e-3, 10.0, 500.0]))
     X = change.mean + change.scale * rng.normal(size=(20, 3))
     assert np.allclose(change.to_original(network)(X), network(change.inputs(X)), rtol=1e-10)
-    back = change.to_standard(change.to_original(network))
+    back = Standardization.identity(3).after(change).to_original(change.to_original(network))
     assert np.allclose(back.weights, network.weights, rtol=1e-9)
     assert np.allclose(back.biases, network.biases, rtol=1e-9)
     assert back.rtv == pytest.approx(network.rtv, rel=1e-9)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,12 +83,23 @@ def test_names_and_families() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("gaussian-d3", "gaussian-d3-n300"), ("XOR", "names"), ("zigzag-d2", "zigzag-d1"), (7, "7")],
+    [
+        ("gaussian-d3", "gaussian-d3-n300"),
+        ("XOR", "'xor'"),
+        ("zigzag-d2", "zigzag-d1"),
+        ("7", "names"),
+    ],
 )
 def test_unknown_names_are_refused_with_close_ones(name: str, hint: str) -> None:
     with pytest.raises(ValueError, match="there is no instance") as error:
         library.load(name)
     assert hint in str(error.value)
+
+
+@pytest.mark.parametrize("name", [7, None, ["xor"]])
+def test_names_are_texts(name: Any) -> None:
+    with pytest.raises(TypeError, match="name must be a text, got "):
+        library.load(name)
 
 
 def test_the_library_is_an_attribute_that_is_loaded_on_demand() -> None:

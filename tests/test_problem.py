@@ -255,3 +255,11 @@ def test_rtv_is_the_slope_of_the_optimal_value() -> None:
     a, b = (solve(problem.with_alpha(v), tol=TIGHT) for v in (low, high))
     slope = (b.certificate.primal - a.certificate.primal) / (high - low)
     assert b.network.rtv - 1e-6 <= slope <= a.network.rtv + 1e-6
+
+
+@pytest.mark.parametrize("network", [None, np.zeros(3), RidgeSpline.affine(np.zeros(4))])
+def test_what_is_no_network_of_the_problem_is_named(network: object) -> None:
+    problem = gaussian(2, 10, 0.1)
+    for method in (problem.objective, problem.dual_point):
+        with pytest.raises((TypeError, ValueError), match="network"):
+            method(network)

@@ -180,6 +180,20 @@ def test_a_proof_reports_what_it_has_proved_and_stops_on_request() -> None:
     assert proof.sup_bound <= (1.0 + events[0].violation) * problem.alpha * (1 + 1e-9)
 
 
+def test_a_proof_calls_all_callbacks() -> None:
+    problem = gaussian(8, 100, 1.0)
+    network = solve(problem, tol=1e-4).network
+    first: list[Event] = []
+    second: list[Event] = []
+
+    def one(event: Event) -> bool:
+        first.append(event)
+        return True
+
+    prove(problem, network, tol=1e-6, callback=[one, second.append], memory_limit=0.1)
+    assert len(first) == len(second) > 0
+
+
 def test_a_perfect_fit_needs_no_proof() -> None:
     # Targets are affine: q = 0 up to rounding.
     X = np.random.default_rng(0).standard_normal((30, 6))

@@ -540,6 +540,54 @@ def test_path_is_warm_started_and_monotone() -> None:
     assert [s.certificate.alpha for s in given] == [alphas[2], alphas[-1]]
 
 
+def test_an_interrupt_ends_a_path_with_what_there_is() -> None:
+    problem, seen = gaussian(2, 30, 1.0), []
+
+    def interrupt(event: Event) -> bool:
+        seen.append(event)
+        if event.round == 0 and sum(e.round == 0 for e in seen) == 3:
+            raise KeyboardInterrupt
+        return False
+
+    grid = problem.alpha_max() * np.array([0.5, 0.3, 0.1, 0.05])
+    solutions = path(problem, grid, callback=interrupt)
+    assert [s.certificate.alpha for s in solutions] == pytest.approx(list(grid[:3]))
+    assert [s.status.solved for s in solutions] == [True, True, False]
+    assert solutions[-1].status is Status.INTERRUPTED
+    assert "Ctrl-C or a callback" in solutions[-1].status.value
+
+
+@pytest.mark.parametrize("stage", ["search", "proof"])
+def test_ctrl_c_ends_a_path_even_if_the_tolerance_is_met(stage: str) -> None:
+    problem, before = gaussian(2, 30, 1.0), signal.getsignal(signal.SIGINT)
+
+    def press(event: Event) -> None:
+        met = event.gap <= 1e-6 and event.scope is Scope.GLOBAL
+        if stage == "search" or met:
+            signal.raise_signal(signal.SIGINT)
+
+    grid = problem.alpha_max() * np.array([0.5, 0.3, 0.1])
+    solutions = path(problem, grid, scope="global", callback=press)
+    assert len(solutions) == 1
+    assert solutions[0].status.solved or stage == "search"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_between_two_solutions_keeps_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = gaussian(2, 30, 1.0)
+    change = RadonTVProblem.with_alpha
+
+    def press(self: RadonTVProblem, alpha: float) -> RadonTVProblem:
+        if alpha < 0.1:
+            raise KeyboardInterrupt
+        return change(self, alpha)
+
+    monkeypatch.setattr(RadonTVProblem, "with_alpha", press)
+    assert [s.certificate.alpha for s in path(problem, [0.2, 0.05, 0.01])] == [0.2]
+    with pytest.raises(KeyboardInterrupt):
+        path(problem, [0.05, 0.01])
+
+
 def test_a_trained_network_is_never_below_the_bound() -> None:
     # Any network, here by random features and ridge amplitudes.
     problem = gaussian(3, 40, 0.3)

@@ -470,18 +470,33 @@ DAMAGES: dict[str, tuple[str, Callable[[str, dict[str, Any]], str]]] = {
     ),
     "no q": ("'dual_point' is missing", lambda text, c: json.dumps(without(c, "dual_point"))),
     "no network": ("'network' is missing", lambda text, c: json.dumps(without(c, "network"))),
+    "no primal": (
+        "'primal' is missing",
+        lambda text, c: json.dumps({**c, "certificate": without(c["certificate"], "primal")}),
+    ),
+    "certificate a list": (
+        "certificate is not an object",
+        lambda text, c: json.dumps({**c, "certificate": [1.0]}),
+    ),
+    "network a text": (
+        "network is not an object",
+        lambda text, c: json.dumps({**c, "network": "none"}),
+    ),
     "q shape": ("dual_point has shape", lambda text, c: json.dumps({**c, "dual_point": [[1.0]]})),
     "q empty": ("dual_point has shape", lambda text, c: json.dumps({**c, "dual_point": []})),
     "q text": ("not a number", lambda text, c: json.dumps({**c, "dual_point": ["1.0"]})),
     "q ragged": ("damaged", lambda text, c: json.dumps({**c, "dual_point": [1.0, [2.0]]})),
     "biases": ("must agree", lambda text, c: json.dumps(inside(c, "network", biases=[1.0]))),
     "weights": ("weights", lambda text, c: json.dumps(inside(c, "network", weights=[[1.0]]))),
-    "coef": ("damaged", lambda text, c: json.dumps(inside(c, "network", coef=1.0))),
+    "coef": ("another form", lambda text, c: json.dumps(inside(c, "network", coef=1.0))),
     "intercept": ("number", lambda text, c: json.dumps(inside(c, "network", intercept=None))),
     "bound": ("sup_bound", lambda text, c: json.dumps(inside(c, "certificate", sup_bound="a"))),
     "count": ("n_neurons", lambda text, c: json.dumps(inside(c, "certificate", n_neurons=1.5))),
     "scope": ("total", lambda text, c: json.dumps(inside(c, "certificate", scope="total"))),
-    "unknown": ("unexpected", lambda text, c: json.dumps(inside(c, "certificate", extra=1.0))),
+    "unknown": (
+        "'extra' is no field",
+        lambda text, c: json.dumps(inside(c, "certificate", extra=1.0)),
+    ),
     "digest": ("digest", lambda text, c: json.dumps(inside(c, "certificate", digest=1))),
     "bytes": ("not JSON", lambda text, c: "\udcff"),
 }
@@ -505,13 +520,16 @@ def test_damaged_files_are_refused_with_a_reason(damage: str, tmp_path: Path) ->
     with pytest.raises(ValueError, match=message) as error:
         Certificate.load(path)
     assert str(path) in str(error.value)
+    assert "__init__" not in str(error.value)
 
 
 def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Certificate.load(tmp_path / "none.json")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none/proof\.json cannot be written.*make it"):
         solved("d=2").save(tmp_path / "none" / "proof.json")
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        solved("d=2").save(tmp_path)
 
 
 @pytest.mark.parametrize("seed", [17, 19, 35, 95, 115, 119])

@@ -41,11 +41,15 @@ def load(name: str) -> Instance:
 
     Raises
     ------
+    TypeError
+        If `name` is not a text.
     ValueError
         If there is none; the message gives names that are close.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a text, got {name!r}; see library.names().")
     if name not in RECIPES:
-        near = difflib.get_close_matches(str(name), RECIPES, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), RECIPES, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see library.names()."
         raise ValueError(f"there is no instance {name!r}; {hint}")
     return Instance.of(RECIPES[name], _values()[name])

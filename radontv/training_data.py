@@ -1,0 +1,49 @@
+"""The data of a fit: valid rows of positive weight, or an error that names the argument."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from .problems.checks import refuse_overflow
+
+Array = NDArray[np.float64]
+
+
+def training_data(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    reset: bool,
+) -> tuple[Array, Array, Array]:
+    """Return float64 rows, targets and weights, those of weight 0 left out.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Told number and names of the features if `reset`, otherwise they must agree with its own.
+    X, y, sample_weight : array-like
+        As for `fit`; no weights are weights of 1.
+    reset : bool
+
+    Raises
+    ------
+    ValueError
+        If something is misshapen, not finite or so large that squares overflow; what is wrong
+        with rows of weight 0 does not matter, as long as it is finite.
+    """
+    rows, targets = validate_data(estimator, X, y, dtype=np.float64, y_numeric=True, reset=reset)
+    weights: Array = _check_sample_weight(
+        sample_weight, rows, dtype=float, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("Sample weights are all zero; at least one row needs a positive weight.")
+    live = weights > 0
+    rows, targets, weights = rows[live], targets[live], weights[live]
+    for name, values in (("X", rows), ("y", targets), ("sample_weight", weights)):
+        refuse_overflow(name, values)
+    return rows, targets, weights
