@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .atomic_files import whole_file
 from .certificate import Certificate
 from .checks import Array
 from .network import RidgeSpline
@@ -62,7 +62,8 @@ def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> 
         raise FileNotFoundError(
             f"{target} cannot be written: there is no folder {target.parent}; make it first."
         )
-    _write(target, text + "\n")
+    with whole_file(target) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def load_certificate(path: str | os.PathLike[str]) -> Certificate:
@@ -149,15 +150,3 @@ def _floats(name: str, values: Any) -> Array:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"it holds {constant}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file in one step: readers see the old content or the new, never a part."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

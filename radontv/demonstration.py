@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sklearn.datasets import load_diabetes
 
-from .atomic_files import whole_file
 from .csv_files import DataError
 from .options import FitOptions
+from .problems.atomic_files import whole_file
 
 RATIO = 0.5
 """alpha / alpha_max: few neurons, and a better prediction of new rows than an affine fit."""

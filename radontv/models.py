@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic_files import whole_file
 from .csv_files import DataError
 from .problems import Certificate, RidgeSpline
+from .problems.atomic_files import whole_file
 from .standardization import Standardization
 from .summaries import Quality, Summary
 from .tables import Column

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .atomic_files import whole_file
 from .csv_files import DataError, listed
 from .models import load_model
+from .problems.atomic_files import whole_file
 from .summaries import Quality
 from .tables import read_inputs
 from .wording import counted

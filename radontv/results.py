@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .atomic_files import whole_file
 from .csv_files import DataError
 from .estimators import RadonTVRegressor
 from .models import Model, certificate_fields, is_model, save_model, write_json
 from .options import FitOptions
 from .plotting import plot_certificate, plot_convergence, plot_function
+from .problems.atomic_files import whole_file
 from .summaries import describe
 from .tables import Table
 

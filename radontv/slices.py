@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .problems import RadonTVProblem, RidgeSpline
+from .solvers.core import Core, Neurons
+from .solvers.pricing import Pricing
 
 Array = NDArray[np.float64]
 
-_STARTS, _STEPS = 64, 30
+STARTS = 64
+"""Of the search for a direction where there are no neurons."""
 
 
 def profile(projections: Array, q: Array, offsets: Array) -> Array:
@@ -31,10 +34,11 @@ def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, f
     is largest. Without neurons it contains the direction with the largest |eta| that a short
     search finds; principal axes of the data fill it up.
     """
-    axes = np.linalg.svd(problem.X - problem.affine.mean, full_matrices=True)[2]
+    centred = problem.X - problem.affine.mean
+    axes = np.linalg.eigh(centred.T @ centred)[1].T[::-1]
     order = np.argsort(-np.abs(network.amplitudes), kind="stable")
     mass = np.abs(network.amplitudes)
-    first = network.weights[order[0]] if len(order) else steepest(problem, network, axes)
+    first = network.weights[order[0]] if len(order) else steepest(problem, network, axes[0])
     best, best_share = None, -1.0
     for second in [*network.weights[order[1:]], *axes[:2]]:
         rest = second - (first @ second) * first
@@ -50,27 +54,14 @@ def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, f
     return best, best_share
 
 
-def steepest(problem: RadonTVProblem, network: RidgeSpline, starts: Array) -> Array:
-    """Return a direction w whose max_b |eta(w, b)| is large, found by ascent from many starts.
-
-    At a knot b = w.x_j, eta = w.g with g = sum_i q_i (x_i - x_j) over the rows above it, so that
-    w = +-g / ||g|| is a step upwards as long as the rows above stay the same.
-    """
-    X, q = problem.X - problem.affine.mean, problem.dual_point(network)
-    random = np.random.default_rng(0).standard_normal((_STARTS, problem.n_features))
-    best, best_height = starts[0], 0.0
-    for w in [*starts, *random]:
-        w, height = w / np.linalg.norm(w), 0.0
-        for _ in range(_STEPS):
-            p = X @ w
-            values = profile(p, q, p)
-            j = int(np.argmax(np.abs(values)))
-            if abs(values[j]) <= height * (1 + 1e-9):
-                break
-            height = abs(float(values[j]))
-            if height > best_height:
-                best, best_height = w, height
-            above = p > p[j]
-            g = q[above] @ X[above] - q[above].sum() * X[j]
-            w = np.sign(values[j]) * g / (np.linalg.norm(g) or 1.0)
-    return np.asarray(best)
+def steepest(problem: RadonTVProblem, network: RidgeSpline, otherwise: Array) -> Array:
+    """Return the direction of the largest |eta| that a search finds; if none, `otherwise`."""
+    core, reduction = Core.of(problem), problem.reduction
+    q = reduction.reduce_dual(problem.dual_point(network))
+    if core.d == 0 or not q.any():
+        return otherwise
+    planes = Pricing(core).search(q, Neurons.none(core.d), STARTS).planes[:1]
+    if not len(planes):
+        return otherwise
+    direction: Array = reduction.raise_hyperplanes(planes[:, :-1], planes[:, -1])[0][0]
+    return direction

@@ -61,17 +61,36 @@ def spread_points(Z: Array, p: Array, delta: Array, steps: Array, own: Any) -> i
 
 
 @compiled
-def note(found: Array, tally: Any, trial: Array, d: int, value: float, limit: float) -> bool:
-    """Keep the direction if it is the best so far or violates; return whether it violates."""
+def probe(
+    Z: Array,
+    p: Array,
+    own: Any,
+    m: int,
+    fixed: Array,
+    g: Array,
+    u: Array,
+    h: Array,
+    d: int,
+    limit: float,
+    trial: Array,
+    found: Array,
+    tally: Any,
+) -> float:
+    """Keep the point of `nearest_to` if it is the best so far or violates.
+
+    Returns its value ``phi(v) / ||v||`` if that is above the limit, else 0.
+    """
+    nearest_to(g, u, h, d, trial)
+    value = value_at(Z, p, own, m, fixed, trial, d)
     norm = length(trial, d)
     if value > found[0, d]:
         found[0, :d], found[0, d] = trial[:d] / norm, value
     if value <= limit:
-        return False
+        return 0.0
     row = min(tally[2] + 1, found.shape[0] - 1)
     found[row, :d], found[row, d] = trial[:d] / norm, value
     tally[2] = row
-    return True
+    return value
 
 
 @compiled
@@ -133,14 +152,12 @@ def explore(
         bound = min(bound, stack_bounds[top])
         if bound <= goal:
             continue
-        nearest_to(g, u, h, d, trial)
-        value = value_at(Z, p, mine, m, sums, trial, d)
-        stop = False
-        if note(found, tally, trial, d, value, max(violation, goal)):
-            stop = stop_at_violation
-            if not stop:
-                goal = value * (1.0 + RAISE)
-                target = max(target, goal)
+        limit = max(violation, goal)
+        value = probe(Z, p, mine, m, sums, g, u, h, d, limit, trial, found, tally)
+        stop = stop_at_violation and value > 0.0
+        if value > 0.0 and not stop:
+            goal = value * (1.0 + RAISE)
+            target = max(target, goal)
         set_ray(u, target, d, ray)
         axis = split_axis(Z, p, mine, m, g, ray, u, h)
         if stop or axis < 0 or depth >= MAX_DEPTH or bound <= target:

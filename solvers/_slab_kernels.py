@@ -11,20 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from ._box_kernels import MAX_VERTEX_DIM, bound_box, classify, set_ray, split_axis, value_at
+from ._box_kernels import MAX_VERTEX_DIM, bound_box, classify, set_ray, split_axis
 from ._branch_kernels import (
     MAX_DEPTH,
     RAISE,
     explore,
     halve,
-    nearest_to,
-    note,
+    probe,
     spread_points,
 )
 from .oracle import Array
 from .sweep import compiled
 
 FEW_ANCHORS = 4  # A slab with no more of them is left to its anchors rather than made thinner.
+
+
+@compiled
+def count_anchors(p: Array, own: Any, m: int) -> int:
+    """Return how many of the ambiguous points can be anchors of a maximum."""
+    count = 0
+    for a in range(m):
+        if p[own[a]] < 0.0:
+            count += 1
+    return count
 
 
 @compiled
@@ -79,9 +88,7 @@ def explore_slabs(
         m = classify(L, p, delta, u, h, own[depth], count[depth], mine, sums, slope, radius)
         count[depth + 1] = m
         biases[depth + 1, 0], biases[depth + 1, 1] = u[d] - h[d], u[d] + h[d]
-        n_anchors = 0
-        for a in range(m):
-            n_anchors += p[mine[a]] < 0.0
+        n_anchors = count_anchors(p, mine, m)
         if n_anchors == 0:
             continue
         bound = bound_box(
@@ -90,14 +97,12 @@ def explore_slabs(
         bound = min(bound, stack_bounds[top])
         if bound <= goal:
             continue
-        nearest_to(g, u, h, d, trial)
-        value = value_at(L, p, mine, m, sums, trial, d)
-        stop = False
-        if note(found, tally, trial, d, value, max(violation, goal)):
-            stop = stop_at_violation
-            if not stop:
-                goal = value * (1.0 + RAISE)
-                target = max(target, goal)
+        limit = max(violation, goal)
+        value = probe(L, p, mine, m, sums, g, u, h, d, limit, trial, found, tally)
+        stop = stop_at_violation and value > 0.0
+        if value > 0.0 and not stop:
+            goal = value * (1.0 + RAISE)
+            target = max(target, goal)
         if stop or bound <= target:
             out_boxes[tally[0]], out_bounds[tally[0]] = stack[top], bound
             out_anchors[tally[0]] = -1

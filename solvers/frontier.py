@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problems.atomic_files import whole_file
 from .oracle import Array
 
 Ints = NDArray[np.int64]
@@ -84,12 +85,9 @@ class Frontier:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; a crash while writing leaves the previous one."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".part")
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        with partial.open("wb") as stream:
+        with whole_file(Path(path)) as part, part.open("wb") as stream:
             np.savez(stream, allow_pickle=False, format=FORMAT, **fields)
-        os.replace(partial, target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Frontier:

@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from radontv import RadonTVRegressor, cli, results
-from radontv.atomic_files import whole_file
 from radontv.models import load_model, write_json
 from radontv.problems import Certificate
+from radontv.problems.atomic_files import whole_file
 from radontv.tables import DataError, read_table
 
 ROOT = Path(__file__).resolve().parents[1]

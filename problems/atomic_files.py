@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield path
         return
     path = path.resolve()  # a link keeps pointing to the file
-    part = path.with_name(f".{os.getpid()}-{path.name}")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         yield part
         os.replace(part, path)
     except OSError as error:
-        error.filename = str(path)  # what the user knows
+        if error.errno is not None:  # an error without one does not show its file
+            error.filename = str(path)  # what the user knows
         raise
     finally:
         part.unlink(missing_ok=True)
