@@ -1,0 +1,118 @@
+"""The affine function that fits best, for any loss: damped Newton, and multipliers at kinks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .checks import Array
+from .envelope import Envelope
+from .loss_base import Loss
+
+MOST_STEPS = 200
+MOST_UPDATES = 100
+
+
+def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: Array) -> Array:
+    """Return the minimiser theta of sum_i s_i l(y_i, offset_i + (B theta)_i), l smooth.
+
+    Newton's method with a growing ridge where the curvature vanishes, and backtracking. It ends
+    where the gradient is rounding or no step lowers the objective.
+
+    Parameters
+    ----------
+    loss : Loss
+        Smooth.
+    y, s, offset : ndarray of shape (n,)
+    B : ndarray of shape (n, size)
+        Columns, orthonormal in the weights s.
+    theta : ndarray of shape (size,)
+        Start.
+    """
+    if B.shape[1] == 0:
+        return theta
+    z = offset + B @ theta
+    value = float(s @ loss.value(y, z))
+    if not np.isfinite(value):
+        theta = np.zeros_like(theta)
+        z = np.array(offset)
+        value = float(s @ loss.value(y, z))
+    ridge, last = 0.0, np.inf
+    # B^T diag(s) B = I, so L bounds the Hessian; without L its size at the start stands in.
+    limit = loss.smoothness
+    if not np.isfinite(limit):
+        limit = float((s * loss.curvature(y, z)) @ (B * B).sum(axis=1)) / B.shape[1]
+    for _ in range(MOST_STEPS):
+        slope = s * loss.gradient(y, z)
+        gradient = B.T @ slope
+        size = float(np.linalg.norm(gradient))
+        noise = 4.0 * np.finfo(float).eps * float(np.abs(slope) @ np.abs(B).max(axis=1))
+        if size <= noise or (size >= 0.5 * last and size <= 64.0 * noise):
+            break
+        last = size
+        curvature = s * loss.curvature(y, z)
+        hessian = (B * curvature[:, None]).T @ B
+        step, ridge = _step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
+        t = 1.0
+        for _ in range(40):
+            trial = theta - t * step
+            moved = offset + B @ trial
+            found = float(s @ loss.value(y, moved))
+            if found <= value - 1e-4 * t * float(gradient @ step):
+                break
+            # Near the minimum values are rounding, gradients are not.
+            rate = float(np.linalg.norm(B.T @ (s * loss.gradient(y, moved))))
+            if found <= value + 1e-13 * abs(value) and rate < 0.9 * size:
+                break
+            t *= 0.5
+        else:
+            break
+        ridge = 0.1 * ridge if t == 1.0 else max(2.0 * ridge, 1e-4 * limit)
+        theta, z, value = trial, moved, found
+    return theta
+
+
+def _step(
+    hessian: Array, gradient: Array, ridge: float, limit: float
+) -> tuple[Array, float]:
+    """Return (hessian + ridge I)^-1 gradient, with a larger ridge if the system is singular."""
+    identity = np.eye(len(gradient))
+    while True:
+        try:
+            factor = np.linalg.cholesky(hessian + ridge * identity)
+            step = np.linalg.solve(factor.T, np.linalg.solve(factor, gradient))
+            # A step far beyond what the slope deserves comes from directions without curvature.
+            if np.linalg.norm(step) <= 1e6 * np.linalg.norm(gradient) / limit:
+                return step, ridge
+        except np.linalg.LinAlgError:
+            pass
+        ridge = max(10.0 * ridge, 1e-7 * limit)
+
+
+def fit_with_multipliers(
+    loss: Loss, y: Array, s: Array, offset: Array, B: Array, mu: float
+) -> tuple[Array, Array]:
+    """Return theta as in `fit_smooth`, for a loss with kinks, and the pseudo-residuals p.
+
+    The method of multipliers: minimise the envelope around p, take its slope as the next p, until
+    the Fenchel gap sum_i s_i [l(y_i, z_i) + l*(y_i, -p_i) + p_i z_i] is rounding or has stopped
+    falling. B^T (s p) = 0 holds to rounding at every step.
+    """
+    p, theta = np.zeros_like(y), np.zeros(B.shape[1])
+    best: tuple[float, Array, Array] = (np.inf, theta, p)
+    idle = 0
+    for _ in range(MOST_UPDATES):
+        envelope = Envelope(loss, p, mu)
+        theta = fit_smooth(envelope, y, s, offset, B, theta)
+        z = offset + B @ theta
+        p = envelope.multipliers(y, z)
+        gap = float(s @ np.abs(loss.fenchel_gap(y, z, p)))
+        gap += float(np.linalg.norm(B.T @ (s * p)) * np.linalg.norm(theta))
+        if gap < best[0] * 0.999:
+            best, idle = (gap, theta, p), 0
+        else:
+            idle += 1
+        size = float(s @ np.abs(p * z)) + float(s @ np.abs(y)) * 1e-3
+        if gap <= 1e-15 * size or idle >= 4:
+            break
+        mu *= 0.5
+    return best[1], best[2]

@@ -1,0 +1,101 @@
+"""Losses that are 0 or infinite: interpolation, and a tube around the targets.
+
+With them a problem is min RTV(f) subject to constraints, times alpha. Floating point meets no
+equation exactly: what counts as met is a residual of at most `FIT` times max_i |y_i - mean y|.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .checks import Array, as_positive
+from .loss_base import inside
+from .regression_losses import ResidualLoss
+
+FIT = 1e-9
+
+
+def slack(y: Array) -> float:
+    """Return the residual that counts as 0."""
+    size = float(np.abs(y - y.mean()).max(initial=0.0)) if len(y) else 0.0
+    return FIT * size + 64.0 * np.finfo(np.float64).eps * float(np.abs(y).max(initial=0.0))
+
+
+class BandLoss(ResidualLoss):
+    """0 where |y - z| is at most the radius of a subclass, infinite elsewhere."""
+
+    smooth: ClassVar[bool] = False
+    smoothness: ClassVar[float] = np.inf
+
+    @property
+    def _radius(self) -> float:
+        raise NotImplementedError
+
+    def value(self, y: Array, z: Array) -> Array:
+        """Return 0 where the constraint is met, else infinity."""
+        return np.where(np.abs(y - z) <= self._radius + slack(y), 0.0, np.inf)
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        """Return 0, a subgradient inside the tube."""
+        return np.zeros_like(z)
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        """Return 0."""
+        return np.zeros_like(z)
+
+    def conjugate(self, y: Array, v: Array) -> Array:
+        """Return y v + epsilon |v|."""
+        return inside(v, -np.inf, np.inf, y * v + self._radius * np.abs(v))
+
+    def fenchel_gap(self, y: Array, z: Array, p: Array) -> Array:
+        """Return epsilon |p| - p r, infinite outside of the tube."""
+        r: Array = np.clip(y - z, -self._radius, self._radius)
+        return self.value(y, z) + np.abs(p) * (self._radius - np.where(p >= 0, r, -r))
+
+    def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
+        """Return (|r| + epsilon) radius."""
+        return (np.abs(y - z) + self._radius) * radius
+
+    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
+        """Return sign(r) max(|r| - epsilon, 0) / mu, r = y - v."""
+        r: Array = y - v
+        return np.sign(r) * np.maximum(np.abs(r) - self._radius, 0.0) / mu
+
+    def at_kink(self, y: Array, p: Array) -> np.ndarray:
+        """Return p != 0; a tube of radius 0 is a kink all along."""
+        return (p != 0.0) | (self._radius == 0.0)
+
+
+@dataclass(frozen=True)
+class TubeLoss(BandLoss):
+    """0 where |y - z| <= epsilon, infinite elsewhere; conjugate y v + epsilon |v|.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        Radius of the tube, in units of y.
+    """
+
+    epsilon: float = 0.1
+    name: ClassVar[str] = "tube"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epsilon", as_positive("epsilon", self.epsilon))
+
+    @property
+    def _radius(self) -> float:
+        return self.epsilon
+
+
+@dataclass(frozen=True)
+class InterpolationLoss(BandLoss):
+    """0 where z = y, infinite elsewhere; conjugate y v."""
+
+    name: ClassVar[str] = "interpolation"
+
+    @property
+    def _radius(self) -> float:
+        return 0.0
