@@ -76,22 +76,27 @@ class AffineBasis:
         span = np.linalg.qr(scale[:, None] * vt[:rank].T * live[:, None])[0]
         return cls(_with_few_bits(mean, spread), columns, error, maps, mean, span)
 
-    def distance(self, q: Array, s: Array) -> float:
-        """Return E: some q - e has A^T (q - e) = 0 exactly, and (sum_i e_i^2 / s_i)^1/2 <= E.
+    def radius(self, q: Array, s: Array, movable: np.ndarray) -> Array:
+        """Return r (n,): some q - e has A^T (q - e) = 0 exactly and |e_i| <= s_i r_i.
 
-        e = S B (B^T S B)^-1 B^T q, hence E = |B^T q| / (1 - kappa), kappa >= |B^T S B - I|; the
-        distance of B from the range of A is counted on top. Infinite if kappa is not small.
+        e = S M B (B^T S M B)^-1 B^T q with M = diag(movable), hence r_i = |B_i| |B^T q| / lambda
+        for movable rows and 0 for others, lambda <= lambda_min(B^T S M B); the distance of B from
+        the range of A is counted on top. Infinite if the movable rows do not determine e.
         """
-        root, B = np.sqrt(s)[:, None], self.columns
-        count = B.shape[1]
-        kappa = float(np.linalg.norm((root * B).T @ (root * B) - np.eye(count)))
-        kappa += 3.0 * float(np.linalg.norm(root * self.error))
-        kappa += 4.0 * (len(q) + 8) * count * _UNIT_ROUNDOFF
-        if not kappa < 0.5:
-            return math.inf
+        B, weight = self.columns, np.where(movable, s, 0.0)
         along = np.abs([math.fsum((q * column).tolist()) for column in B.T])
         slack = np.abs(q) @ (self.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
-        return float(np.linalg.norm(along + slack) / (1.0 - kappa))
+        rest = float(np.linalg.norm(along + slack))
+        if rest == 0.0:
+            return np.zeros(len(q))
+        root = np.sqrt(weight)[:, None]
+        count = B.shape[1]
+        least = float(np.linalg.eigvalsh((root * B).T @ (root * B))[0])
+        least -= 3.0 * float(np.linalg.norm(root * self.error) * np.linalg.norm(root * B))
+        least -= 4.0 * (len(q) + 8) * count * _UNIT_ROUNDOFF
+        size = np.linalg.norm(np.abs(B) + self.error, axis=1) * (1.0 + 8 * count * _UNIT_ROUNDOFF)
+        length = size * rest / least if least > 1e-9 else np.full(len(q), np.inf)
+        return np.where(movable, length, 0.0)
 
     def evaluate(self, theta: Array) -> tuple[Array, float]:
         """Return (coef, intercept) of the function with coefficients `theta` in this basis."""
@@ -106,13 +111,24 @@ def fit_affine(basis: AffineBasis, y: Array, s: Array) -> tuple[Array, float]:
     return basis.evaluate(theta)
 
 
-def project_out_affine(basis: AffineBasis, q: Array, s: Array) -> Array:
+def project_out_affine(
+    basis: AffineBasis, q: Array, s: Array, movable: np.ndarray | None = None
+) -> Array:
     """Return the q' nearest to q in sum q_i^2 / s_i with sum q' = 0 and X^T q' = 0.
 
-    q' = q - s * B (B^T q), twice: the second pass removes the rounding of the first.
+    q' = q - s * B (B^T q), twice: the second pass removes the rounding of the first. With
+    `movable` only these rows change, if they suffice.
     """
+    B = basis.columns
+    if movable is not None and not movable.all():
+        weight = np.where(movable, s, 0.0)
+        gram = (B * weight[:, None]).T @ B
+        if np.linalg.eigvalsh(gram)[0] > 1e-9:
+            for _ in range(2):
+                q = q - weight * (B @ np.linalg.solve(gram, B.T @ q))
+            return q
     for _ in range(2):
-        q = q - s * (basis.columns @ (basis.columns.T @ q))
+        q = q - s * (B @ (B.T @ q))
     return q
 
 

@@ -11,7 +11,6 @@ the primal; the derivation is in docs/mathematics.md).
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +51,7 @@ def duality_gap(
     alpha: float,
     sup_bound: float,
     error: Array,
-    distance: float,
+    radius: Array,
     spare: float,
 ) -> DualGap:
     """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
@@ -60,12 +59,10 @@ def duality_gap(
     gap(t) = sum_k (alpha |a_k| - t a_k eta_k)
              + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i] + rounding
 
-    `rounding` bounds the error of the sums, and the difference to the nearest q - e that has
-    A^T (q - e) = 0 exactly. With (sum_i e_i^2 / s_i)^1/2 <= E and |eta_e| <= `spare` it is at most
-
-        t E (2 sum_i s_i [...])^1/2 + t^2 E^2 / 2 + t spare sum_k |a_k|
-
-    for the squared loss, whose [...] is 1/2 (y_i - z_i - t p_i)^2.
+    `rounding` bounds the error of the sums, and the difference to a q - e that has
+    A^T (q - e) = 0 exactly: with |e_i| / s_i <= radius_i and |eta_e| <= `spare` it is at most
+    sum_i s_i `Loss.fenchel_change` + t spare sum_k |a_k|. t is such that t (q - e) stays in the
+    domain of l*, too.
 
     Parameters
     ----------
@@ -81,10 +78,15 @@ def duality_gap(
         Penalty, and U above, valid for q - e.
     error : ndarray of shape (n,)
         Bound of the floating-point error of z, and of what q.z sums up.
-    distance, spare : float
-        E, and a bound of |eta_e|.
+    radius : ndarray of shape (n,)
+        Bound of |e_i| / s_i.
+    spare : float
+        Bound of |eta_e|.
     """
-    limit = alpha / sup_bound if sup_bound > 0 else np.inf
+    limit = min(
+        alpha / sup_bound if sup_bound > 0 else np.inf,
+        _room(*loss.dual_interval(y), q / s, radius),
+    )
     t = loss.dual_scale(y, q, s, limit)
     atoms = alpha * np.abs(amplitudes) - t * amplitudes * eta_values
     fit = s * loss.fenchel_gap(y, z, t * q / s)
@@ -96,8 +98,17 @@ def duality_gap(
     rounding = (len(y) + len(amplitudes) + 8) * _UNIT_ROUNDOFF * size
     slope = np.abs(s * loss.gradient(y, z)) + np.abs(t * q)
     rounding += 2.0 * float(slope @ error)
-    moved = abs(t) * distance
-    rounding += moved * math.sqrt(2.0 * float(fit.sum())) + 0.5 * moved * moved
+    change = loss.fenchel_change(y, z, t * q / s, abs(t) * radius)
+    rounding += float(s @ np.where(radius > 0.0, change, 0.0))
     rounding += abs(t) * spare * float(np.abs(amplitudes).sum())
     gap = float(atoms.sum()) + float(fit.sum())
     return DualGap(max(gap, 0.0) + rounding, t, rounding)
+
+
+def _room(low: Array, high: Array, p: Array, radius: Array) -> float:
+    """Return the largest t with low <= t (p - e / s) <= high for all |e_i| / s_i <= radius_i."""
+    top, bottom = p + radius, p - radius
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = np.where(top > 0.0, high / top, np.inf)
+        below = np.where(bottom < 0.0, low / bottom, np.inf)
+    return float(min(above.min(initial=np.inf), below.min(initial=np.inf)))

@@ -34,6 +34,24 @@ class BandLoss(ResidualLoss):
     def _radius(self) -> float:
         raise NotImplementedError
 
+    def check_feasible(self, X: Array, y: Array) -> None:
+        """Raise a ValueError if equal rows of X have targets that no function can meet."""
+        inverse = np.unique(X + 0.0, axis=0, return_inverse=True)[1].reshape(-1)
+        order = np.lexsort((y, inverse))
+        first = np.flatnonzero(np.diff(inverse[order], prepend=-1))
+        width = np.maximum.reduceat(y[order], first) - np.minimum.reduceat(y[order], first)
+        if width.max(initial=0.0) > 2.0 * self._radius:
+            at = int(np.argmax(width))
+            rows = np.flatnonzero(inverse == at)[:2].tolist()
+            raise ValueError(
+                f"loss={self.name!r} cannot be met: rows {rows} of X are equal, but their targets "
+                f"differ by {width[at]:.6g}; average them, or choose another loss."
+            )
+
+    def resolution(self, s: Array, error: Array) -> float:
+        """Return 0: constraints are met or not."""
+        return 0.0
+
     def value(self, y: Array, z: Array) -> Array:
         """Return 0 where the constraint is met, else infinity."""
         return np.where(np.abs(y - z) <= self._radius + slack(y), 0.0, np.inf)

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from .affine import AffineBasis, project_out_affine
+from .affine_fit import fit_smooth, fit_with_multipliers
 from .certificate import Certificate, Scope
 from .checks import (
     Array,
@@ -20,6 +21,7 @@ from .checks import (
     refuse_vanishing,
 )
 from .dual import duality_gap, eta
+from .exact_fit_losses import BandLoss
 from .losses import Loss, get_loss
 from .network import RidgeSpline
 from .reductions import Reduction, reduce
@@ -52,7 +54,10 @@ class RadonTVProblem:
         Penalty > 0. The loss is a weighted *mean*, so alpha means what it means in
         `sklearn.linear_model.Lasso`.
     loss : str or Loss, default="squared"
-        "squared" is 1/2 (y - f)^2.
+        "squared" is 1/2 (y - f)^2. Also "huber", "absolute", "quantile", "epsilon_insensitive",
+        "logistic", "hinge" and "squared_hinge" (targets -1 and 1), "poisson" (f is the log of the
+        mean), "interpolation" and "tube" (constraints f = y and |f - y| <= epsilon). Parameters
+        are set on objects, as in ``losses.HuberLoss(delta=0.5)``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`. A weight of 0 is a removed row, a
         repeated row is the sum of its weights.
@@ -83,11 +88,15 @@ class RadonTVProblem:
         if len(X) != len(y):
             raise ValueError(f"X has {len(X)} rows but y has {len(y)} entries; they must agree.")
         weights = as_weights("sample_weight", self.sample_weight, len(X))
+        loss = get_loss(self.loss)
+        loss.check_targets(y[weights > 0])
+        if isinstance(loss, BandLoss):
+            loss.check_feasible(X[weights > 0], y[weights > 0])
         for name, value in {
             "X": X,
             "y": y,
             "alpha": as_positive("alpha", self.alpha),
-            "loss": get_loss(self.loss),
+            "loss": loss,
             "sample_weight": None if self.sample_weight is None else weights,
             "s": weights,
         }.items():
@@ -115,7 +124,7 @@ class RadonTVProblem:
         Floats count as little-endian float64, a zero without its sign; weights are normalised.
         """
         n, d = self.X.shape
-        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {self.loss.name}\n".encode())
+        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {self.loss.key}\n".encode())
         for values in (np.array([self.alpha]), self.X, self.y, self.s):
             digest.update((values + 0.0).astype("<f8").tobytes())
         return digest.hexdigest()
@@ -159,22 +168,37 @@ class RadonTVProblem:
         """Return the network with the affine part that minimises F for these neurons.
 
         Newton's method on theta -> sum_i s_i l(y_i, Psi a + B theta); exact in one step for the
-        squared loss, a second step removes rounding.
+        squared loss, a second step removes rounding. For a loss with kinks the method of
+        multipliers.
         """
-        live, basis = self._live, self.affine
+        return self._refit(network)[0]
+
+    def _refit(self, network: RidgeSpline) -> tuple[RidgeSpline, Array]:
+        """Return the network with refitted affine part, and the pseudo-residuals p (n_live,)."""
+        live, B = self._live, self.affine.columns
         y, s = self.y[live], self.s[live]
-        ridge = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
-        theta = np.zeros(basis.rank + 1)
-        for _ in range(2 if self.loss.quadratic else 50):
-            z = ridge + basis.columns @ theta
-            gradient = basis.columns.T @ (s * self.loss.gradient(y, z))
-            curvature = s * self.loss.curvature(y, z)
-            hessian = (basis.columns * curvature[:, None]).T @ basis.columns
-            step = np.linalg.solve(hessian, gradient)
-            theta = theta - step
-            if float(np.abs(step).max()) <= 1e-15 * float(np.abs(theta).max()):
-                break
-        return network.with_affine(*basis.evaluate(theta))
+        offset = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
+        if self.loss.quadratic:
+            theta = B.T @ (s * (y - offset))
+            theta = theta + B.T @ (s * (y - offset - B @ theta))
+        else:
+            own = network(self.X[live]) - offset
+            start = B.T @ (s * own)
+            if self.loss.smooth:
+                theta = fit_smooth(self.loss, y, s, offset, B, start)
+            else:
+                theta, p = fit_with_multipliers(self.loss, y, s, offset, B, self._spread)
+        refitted = network.with_affine(*self.affine.evaluate(theta))
+        if self.loss.smooth:
+            p = -self.loss.gradient(y, refitted(self.X[live]))
+        return refitted, p
+
+    @property
+    def _spread(self) -> float:
+        """Size of the residuals of a constant fit: the natural mu of an `Envelope`."""
+        y, s = self.y[self._live], self.s[self._live]
+        size = float(s @ np.abs(y - s @ y)) if self.loss.translates else 1.0
+        return size if size > 0.0 else 1.0
 
     def affine_fit(self) -> RidgeSpline:
         """Return the best affine function: the optimum for alpha >= alpha_max."""
@@ -183,21 +207,30 @@ class RadonTVProblem:
     def dual_point(self, network: RidgeSpline) -> Array:
         """Return q = -s l'(y, f(X)) for the refitted network, with [1 X]^T q = 0, shape (n,)."""
         check_features(self, network, "network")
-        return self._dual_point(self.refit_affine(network))
+        return self._dual_point(self._refit(network)[1])
 
-    def _dual_point(self, refitted: RidgeSpline) -> Array:
-        live = self._live
-        z = refitted(self.X[live])
+    def _dual_point(self, p: Array) -> Array:
         q = np.zeros(self.n_samples)
-        slope = -self.s[live] * self.loss.gradient(self.y[live], z)
-        q[live] = project_out_affine(self.affine, slope, self.s[live])
-        return q
+        q[self._live] = self.s[self._live] * p
+        return self.project(q)
 
     def project(self, q: Array) -> Array:
-        """Return the nearest q with [1 X]^T q = 0 that is zero where the weights are."""
+        """Return the nearest q with [1 X]^T q = 0 that is zero where the weights are.
+
+        Rows at the ends of the domain of l* stay there if the others suffice.
+        """
         live, projected = self._live, np.zeros(self.n_samples)
-        projected[live] = project_out_affine(self.affine, np.asarray(q)[live], self.s[live])
+        own, s = np.asarray(q)[live], self.s[live]
+        movable = self._movable(own / s)
+        projected[live] = project_out_affine(self.affine, own, s, movable)
         return projected
+
+    def _movable(self, p: Array) -> np.ndarray:
+        """Return which p are clear of the ends of the domain of l*."""
+        low, high = self.loss.dual_interval(self.y[self._live])
+        clear = 1e-9 * np.minimum(high - low, 1.0)
+        inner: np.ndarray = (p >= low + clear) & (p <= high - clear)
+        return inner
 
     def evaluation_error(self, network: RidgeSpline) -> Array:
         """Return a bound of the rounding error of y_i - f(x_i) and of sums over rows, per row.
@@ -216,8 +249,8 @@ class RadonTVProblem:
     def resolution(self, network: RidgeSpline) -> float:
         """Return the objective that rounding alone produces when the network is evaluated.
 
-        sum_i s_i l(0, 8 e_i), e_i the error of `evaluation_error`: with residuals no larger than e
-        the terms of a gap add up to less than that, for a loss of curvature 1. Never more than the
+        `Loss.resolution` of 8 e_i, e_i the error of `evaluation_error`: with residuals no larger
+        than e the terms of a gap add up to less than that. Never more than the
         larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding the targets produces: a
         network whose values rounding changes by more (huge terms that cancel, an offset that hides
         the targets) has not been evaluated, and its gap must not count as 0.
@@ -225,7 +258,7 @@ class RadonTVProblem:
         s, y = self.s[self._live], self.y[self._live]
         own = self.loss.resolution(s, 8.0 * self.evaluation_error(network))
         mean = float(y[0] + s @ (y - y[0]))
-        spread = float(s @ self.loss.value(y, np.full_like(y, mean)))
+        spread = float(s @ self.loss.value(y, np.full_like(y, mean))) if self.loss.translates else 1.0
         targets = self.loss.resolution(s, 0.5 * np.finfo(np.float64).eps * np.abs(y))
         return min(own, max(MOST_ROUNDING * spread, targets))
 
@@ -269,21 +302,24 @@ class RadonTVProblem:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             primal, tiny = self.objective(network), np.finfo(float).tiny
-        if not np.isfinite(primal):
+        met = not isinstance(self.loss, BandLoss)
+        if not np.isfinite(primal) and met:
             raise ValueError(
                 f"the objective of the network is {primal}; it overflows, so rescale the network's "
                 "amplitudes or the data."
             )
         live = self._live
         y, s = self.y[live], self.s[live]
-        merged = fitted = self.refit_affine(network.merged())
+        merged = fitted = network.merged()
+        if self.loss.smooth or dual_point is None:
+            merged = fitted = self.refit_affine(merged)
         z = fitted(self.X[live])
-        q = self._dual_point(fitted) if dual_point is None else self.project(dual_point)
+        q = self.dual_point(merged) if dual_point is None else self.project(dual_point)
         values = self.eta(q, merged.weights, merged.biases)
         attained = max(float(np.abs(values).max(initial=0.0)), sup_attained or 0.0)
-        # What holds must hold for the nearest vector that is in the null space exactly.
-        distance = self.affine.distance(q[live], s)
-        spare = 2.0 * self._radius * distance
+        # What holds must hold for a vector nearby that is in the null space exactly.
+        radius = self.affine.radius(q[live], s, self._movable(q[live] / s))
+        spare = 2.0 * self._radius * float(s @ radius)
         bound = max(float(sup_bound), attained) + spare
         proved = duality_gap(
             self.loss,
@@ -296,16 +332,21 @@ class RadonTVProblem:
             self.alpha,
             bound,
             self.evaluation_error(fitted),
-            distance,
+            radius,
             spare,
         )
         resolution = self.resolution(fitted)
         # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
         least = -float(s @ self.loss.conjugate(y, np.zeros_like(y)))
-        gap = float(min(proved.gap + self._gain_of_refit(network, fitted, primal), primal - least))
+        if np.isfinite(primal):
+            gain = self._gain_of_refit(network, fitted, primal)
+            gap = float(min(proved.gap + gain, primal - least))
+            dual = primal - gap
+        else:
+            gap, dual = np.inf, max(self.dual_value(proved.scale * q), least)
         return Certificate(
             primal=primal,
-            dual=primal - gap,
+            dual=dual,
             gap=gap,
             relative_gap=0.0 if gap <= resolution else gap / max(abs(primal), tiny),
             sup_bound=bound,
@@ -326,6 +367,8 @@ class RadonTVProblem:
         live = self._live
         slope = self.s[live] * self.loss.gradient(self.y[live], network(self.X[live]))
         better = self.objective(fitted)
+        if not better < np.inf:
+            return 0.0
         count = len(slope) + network.n_neurons + 8
         rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
         rounding += 2.0 * float(np.abs(slope) @ self.evaluation_error(network))
@@ -343,12 +386,12 @@ class RadonTVProblem:
         search = oracle or _ORACLE.get("sup")
         if search is None:
             raise RuntimeError("alpha_max needs an oracle; import radontv.solvers to have one.")
-        return search(self, self._dual_point(self.affine_fit()))
+        return search(self, self.dual_point(self.affine_fit()))
 
     def __repr__(self) -> str:
         return (
             f"RadonTVProblem(n_samples={self.n_samples}, n_features={self.n_features}, "
-            f"alpha={self.alpha:.6g}, loss={self.loss.name!r})"
+            f"alpha={self.alpha:.6g}, loss={self.loss.key!r})"
         )
 
 

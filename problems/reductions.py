@@ -4,11 +4,13 @@ Every solver works on the reduced data. `Reduction` carries what is needed to ma
 down and networks, dual points and bounds back up:
 
 1. rows with zero weight are dropped;
-2. equal rows are merged (squared loss: weighted mean target, summed weight, and a constant);
+2. equal rows are merged into one point; with the squared loss their targets are merged too
+   (weighted mean target, summed weight, and a constant), other losses keep one row each;
 3. inputs are centred and, if their differences span only r < d dimensions, rotated into an
    orthonormal basis of that span (a weight orthogonal to it is constant on the data);
 4. inputs and targets are divided by powers of two, which is exact: x' = V^T (x - centre) / a,
-   y' = (y - affine(x)) / g, alpha' = alpha / (a g), and then F = g^2 F' + constant.
+   y' = (y - affine(x)) / g, alpha' = alpha / (a g), and then F = g^2 F' + constant. The targets
+   are divided for the squared loss only, and lose their affine part if the loss depends on y - z.
 """
 
 from __future__ import annotations
@@ -33,8 +35,10 @@ class Reduction:
     ----------
     X : ndarray of shape (n_distinct, rank)
         Distinct inputs with positive weight, centred, rotated, scaled.
-    y, s : ndarray of shape (n_distinct,)
+    y, s : ndarray of shape (n_rows,)
         Reduced targets, and weights that sum to 1.
+    points : ndarray of shape (n_rows,) or None
+        Row of X that each of them belongs to; None if there is one for each row of X in order.
     alpha : float
         alpha / (x_scale * y_scale).
     groups : ndarray of shape (n_samples,)
@@ -55,6 +59,7 @@ class Reduction:
     X: Array
     y: Array
     s: Array
+    points: np.ndarray | None
     alpha: float
     groups: np.ndarray
     centre: Array
@@ -85,12 +90,10 @@ class Reduction:
         return w if self.basis is None else w @ self.basis
 
     def reduce_dual(self, q: Array) -> Array:
-        """Return sum of q over the rows of each group, over y_scale, shape (n_distinct,)."""
+        """Return sum of q over the rows of each group, over y_scale, shape (n_rows,)."""
         live = self.groups >= 0
-        return (
-            np.bincount(self.groups[live], weights=q[live], minlength=self.n_distinct)
-            / self.y_scale
-        )
+        sums = np.bincount(self.groups[live], weights=q[live], minlength=len(self.y))
+        return sums / self.y_scale
 
     def raise_dual(self, q: Array, y: Array, s: Array) -> Array:
         """Return the best dual point of the original rows whose sums over groups are y_scale q.
@@ -101,8 +104,10 @@ class Reduction:
         live = self.groups >= 0
         group = self.groups[live]
         raised = np.zeros(len(self.groups))
-        # y holds the targets without their affine part.
-        p = y[live] - self.y_scale * self.y[group] + self.y_scale * (q / self.s)[group]
+        p = self.y_scale * (q / self.s)[group]
+        if len(group) > len(self.y):
+            # y holds the targets without their affine part.
+            p += y[live] - self.y_scale * self.y[group]
         raised[live] = s[live] * p
         return raised
 
@@ -173,20 +178,27 @@ class Reduction:
 
 def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
     """Return the reduction of a problem; see the module docstring for its steps."""
-    if not loss.quadratic:
-        raise NotImplementedError(f"reductions for loss {loss.name!r} are not available yet.")
     live = s > 0
     rows, inverse = np.unique(X[live] + 0.0, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
     groups = np.full(len(X), -1, dtype=np.intp)
-    groups[live] = inverse
     mass: Array = np.bincount(inverse, weights=s[live]).astype(np.float64)
     weight = mass / mass.sum()
     basis = AffineBasis.of(rows, weight)
-    # The targets lose their affine part before rows are averaged: what is left is small.
-    coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
+    coef, intercept = np.zeros(X.shape[1]), 0.0
+    if loss.translates:
+        # The targets lose their affine part before rows are averaged: what is left is small.
+        coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
     rest = y[live] - (X[live] @ coef + intercept)
-    target = np.bincount(inverse, weights=s[live] * rest) / mass
+    points: np.ndarray | None = None
+    if loss.quadratic or len(rows) == len(rest):
+        groups[live] = inverse
+        target = np.bincount(inverse, weights=s[live] * rest) / mass
+        if len(rows) == len(rest):
+            target[inverse] = rest
+    else:
+        groups[live] = np.arange(len(rest))
+        points, target, weight = inverse, rest, s[live] / s[live].sum()
     span = None if basis.rank == X.shape[1] else basis.span
     # A rotation needs a centre in the affine hull of the rows; few bits only help without one.
     centre = basis.centre if span is None else basis.mean
@@ -198,11 +210,15 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
         if reduced.size
         else 0.0
     )
-    y_scale = _power_of_two(float(np.sqrt(weight @ _squares(target))))
+    y_scale, constant = 1.0, 0.0
+    if loss.quadratic:
+        y_scale = _power_of_two(float(np.sqrt(weight @ _squares(target))))
+        constant = 0.5 * float(s[live] @ _squares(rest - target[inverse]))
     return Reduction(
         X=np.ascontiguousarray(reduced / x_scale),
         y=target / y_scale,
         s=weight,
+        points=points,
         alpha=alpha / (x_scale * y_scale),
         groups=groups,
         centre=centre,
@@ -212,7 +228,7 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
         coef=coef,
         intercept=intercept,
         residual=float(np.linalg.norm(centred - back, axis=1).max(initial=0.0)),
-        constant=0.5 * float(s[live] @ _squares(rest - target[inverse])),
+        constant=constant,
     )
 
 

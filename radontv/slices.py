@@ -57,7 +57,7 @@ def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, f
 def steepest(problem: RadonTVProblem, network: RidgeSpline, otherwise: Array) -> Array:
     """Return the direction of the largest |eta| that a search finds; if none, `otherwise`."""
     core, reduction = Core.of(problem), problem.reduction
-    q = reduction.reduce_dual(problem.dual_point(network))
+    q = core.on_points(reduction.reduce_dual(problem.dual_point(network)))
     if core.d == 0 or not q.any():
         return otherwise
     planes = Pricing(core).search(q, Neurons.none(core.d), STARTS).planes[:1]

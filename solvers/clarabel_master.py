@@ -97,7 +97,7 @@ class ClarabelMaster:
         walls = np.zeros(cells.side.shape, dtype=bool)
         order = np.argsort(np.abs(cells.margin), axis=1, kind="stable")[:, :nearest]
         np.put_along_axis(walls, order, True, axis=1)
-        best, value = merge_cells(core, neurons), core.state(neurons)[0]
+        best, value = merge_cells(core, neurons), core.state(neurons).value
         for _ in range(max_steps):
             solved = _solve_program(core, cells, walls)
             if solved is None:
@@ -106,7 +106,7 @@ class ClarabelMaster:
             raw = _neurons(core, cells, vectors)
             for trial in (raw, _snapped(core, cells, vectors, held)):
                 merged = merge_cells(core, trial)
-                found = core.state(merged)[0]
+                found = core.state(merged).value
                 if found < value:
                     best, value = merged, found
             violated = (cells.side * (vectors @ core.lifted.T) < -VIOLATED) & ~walls

@@ -11,11 +11,12 @@ import numpy as np
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array
 from .amplitudes import refit_amplitudes
-from .core import Core, Neurons
+from .core import Core, Neurons, State
 from .events import Callback, Event, History
 from .frontier import Frontier
 from .master import Master, get_master
 from .merging import merge_cells
+from .multipliers import INNER_SHARE, Multipliers
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import BUDGET, Candidates, Pricing
@@ -88,7 +89,11 @@ class ColumnGeneration:
         self.neurons = Neurons.none(self.core.d)
         if warm_start is not None:
             self.neurons = self._lower(warm_start)
-        self.value, self.q = self.core.state(self.neurons)
+        self.state = self.core.state(self.neurons)
+        smooth = self.core.model is self.core.loss
+        self.multipliers = None if smooth else Multipliers(self.core)
+        self.best = (self.state.primal, self.core, self.neurons)
+        self.inner = np.inf
         self.resolution = problem.resolution(problem.affine_fit())
         self.bound = _Bound()
         self.violation = np.inf
@@ -102,15 +107,39 @@ class ColumnGeneration:
         return r.y_scale**2 * value + r.constant
 
     @property
+    def value(self) -> float:
+        """Objective of the model that the master minimises; for smooth losses the problem's."""
+        return self.state.value
+
+    @property
+    def q(self) -> Array:
+        """Dual point of the current neurons."""
+        return self.state.q
+
+    @property
+    def primal(self) -> float:
+        """Least objective so far."""
+        return self.best[0]
+
+    @property
     def gap(self) -> float:
         """Relative gap to the best bound so far."""
         return self._relative(self.bound.value)
 
     def _relative(self, bound: float) -> float:
+        if not np.isfinite(self.primal):
+            return np.inf
         unit = self.problem.reduction.y_scale**2
-        gap = unit * (self.value - bound)
-        size = max(abs(self._original(self.value)), np.finfo(float).tiny)
+        gap = unit * (self.primal - bound)
+        size = max(abs(self._original(self.primal)), np.finfo(float).tiny)
         return gap / size if gap > self.resolution else 0.0
+
+    def _distance(self) -> float:
+        """Return how far the master may be from its optimum, absolute."""
+        if self.multipliers is None:
+            return self.gap * max(abs(self.value), 1e-300)
+        outer = self.multipliers.outer_gap(self.core, self.state, self.bound.value)
+        return min(self.inner, outer) if np.isfinite(self.inner) else outer
 
     def _lower(self, network: RidgeSpline) -> Neurons:
         neurons = self.core.from_network(self.problem.reduction.lower_network(network))
@@ -142,10 +171,11 @@ class ColumnGeneration:
 
     def _loop(self) -> None:
         local_tol = self.tol if self.scope is Scope.LOCAL else LOCAL_SHARE * self.tol
-        idle = 0
+        idle, last = 0, self.core
         while True:
             found = self._price(self.q, self._new_starts())
             self._emit("search", self.bound.value)
+            self._move_multipliers(found.sup)
             if self.gap <= local_tol:
                 found = self._price(self.bound.q, self._thorough_starts(), thorough=True)
                 if self.gap > local_tol:
@@ -158,9 +188,10 @@ class ColumnGeneration:
                     if columns is None:
                         return
                     found, self.bound = columns, _Bound()
-            before = self.value
+            before, core = self.value, self.core
             self._improve(found)
-            idle = idle + 1 if self.value >= before * (1 - 1e-15) else 0
+            stuck = self.value >= before - 1e-15 * abs(before) and core is last
+            idle, last = idle + 1 if stuck else 0, core
             if idle >= 5:
                 self._stop(Status.STALLED)
             self._check_limits()
@@ -196,7 +227,7 @@ class ColumnGeneration:
     def _price(self, q: Array, starts: int, *, thorough: bool = False) -> Candidates:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
         budget = None if thorough else self._budget()
-        found = self.pricing.search(q, self.neurons, starts, budget=budget)
+        found = self.pricing.search(self.core.on_points(q), self.neurons, starts, budget=budget)
         sup = found.sup
         value = self.core.dual_value(q, sup)
         if len(self.bound.q) and q is not self.bound.q:
@@ -207,8 +238,7 @@ class ColumnGeneration:
         if q is self.bound.q:
             self.bound = _Bound(value, q, sup)
         elif value > self.bound.value:
-            limit = self.core.alpha / sup if sup > 0 else np.inf
-            t = self.core.loss.dual_scale(self.core.y, q, self.core.s, limit)
+            t = self.core.best_scale(q, sup)
             self.bound = _Bound(value, t * q, abs(t) * sup)
         self.violation = sup / self.core.alpha - 1.0
         return found
@@ -224,7 +254,7 @@ class ColumnGeneration:
             count = max(self.max_neurons, 1)
         planes = found.planes[useful][:count]
         new = Neurons(np.sign(slope[useful][:count]), np.zeros(len(planes)), planes)
-        distance = self.gap * max(abs(self.value), 1e-300)
+        distance = self._distance()
         joined = refit_amplitudes(core, self.neurons.join(new), 0.05 * distance)
         neurons = merge_cells(core, joined)
         size = len(neurons) * (core.d + 1)
@@ -238,18 +268,34 @@ class ColumnGeneration:
             neurons = merge_cells(core, self.master.solve(neurons, 0.02 * distance, steps))
             # Optimal amplitudes make the better dual point, and nearly for free.
             neurons = refit_amplitudes(core, neurons, 0.01 * distance)
-        value, q = core.state(neurons)
-        if value < self.value:
-            self.neurons, self.value, self.q = neurons, value, q
+        state = core.state(neurons)
+        if state.value < self.value:
+            self._accept(neurons, state)
         elif self.max_neurons is not None:
             self._stop(Status.MAX_NEURONS)
+
+    def _accept(self, neurons: Neurons, state: State) -> None:
+        self.neurons, self.state = neurons, state
+        if state.primal < self.primal or not np.isfinite(self.primal):
+            self.best = (state.primal, self.core, neurons)
+
+    def _move_multipliers(self, sup: float) -> None:
+        """For losses with kinks: move the envelope on if its own problem is solved well enough."""
+        if self.multipliers is None:
+            return
+        self.inner = self.multipliers.inner_gap(self.core, self.state, sup)
+        outer = self.multipliers.outer_gap(self.core, self.state, self.bound.value)
+        if self.inner > INNER_SHARE * outer:
+            return
+        self.core = self.master.core = self.multipliers.moved(self.core, self.state, outer)
+        self._accept(self.neurons, self.core.state(self.neurons))
 
     def _prove(self) -> Candidates | None:
         """Prove the bound of the best dual point; return violated planes, None if it holds."""
         core, unit = self.core, self.problem.reduction.y_scale**2
-        slack = 0.95 * self.tol * abs(self._original(self.value)) / unit
+        slack = 0.95 * self.tol * abs(self._original(self.primal)) / unit
         constant = self.problem.reduction.constant / unit
-        threshold = proof_threshold(core, self.bound.q, self.value, slack, constant=constant)
+        threshold = proof_threshold(core, self.bound.q, self.primal, slack, constant=constant)
         left = None if self.time_limit is None else max(self.time_limit - self.seconds(), 0.01)
         asked_to_stop = False
 
@@ -265,7 +311,7 @@ class ColumnGeneration:
 
         found = bound_sup(
             core,
-            self.bound.q,
+            core.on_points(self.bound.q),
             max(threshold, self.bound.sup),
             time_limit=left,
             n_threads=self.threads,
@@ -308,7 +354,7 @@ class ColumnGeneration:
             self.round,
             self.seconds(),
             len(self.neurons),
-            self._original(self.value),
+            self._original(self.primal),
             self._original(bound),
             self._relative(bound),
             Scope.LOCAL if stage == "search" else Scope.GLOBAL,
@@ -323,8 +369,9 @@ class ColumnGeneration:
     def _finish(self, status: Status) -> tuple[RidgeSpline, Certificate]:
         """Return the sparse network in original units and its certificate."""
         problem, reduction = self.problem, self.problem.reduction
-        network = self._network(reduce_neurons(self.core, self.neurons))
-        dense = self._network(self.neurons)
+        _, core, neurons = self.best
+        network = self._network(core, reduce_neurons(core, neurons))
+        dense = self._network(core, neurons)
         if problem.objective(dense) < problem.objective(network) * (1 - 1e-12):
             network = dense
         if len(self.bound.q) == 0 or (
@@ -339,6 +386,6 @@ class ColumnGeneration:
         sup = reduction.raise_bound(self.bound.sup, q)
         return network, problem.certificate(network, sup, Scope.LOCAL, dual_point=q)
 
-    def _network(self, neurons: Neurons) -> RidgeSpline:
-        raised = self.problem.reduction.raise_network(self.core.to_network(neurons))
-        return self.problem.refit_affine(raised)
+    def _network(self, core: Core, neurons: Neurons) -> RidgeSpline:
+        raised = self.problem.reduction.raise_network(core.to_network(neurons))
+        return self.problem.refit_affine(raised) if self.problem.loss.smooth else raised

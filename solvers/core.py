@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.affine import AffineBasis
+from ..problems.affine_fit import fit_smooth, fit_with_multipliers
 from ..problems.checks import Array
+from ..problems.envelope import Envelope
 from ..problems.losses import Loss
+from .cholesky import factorise, solve
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,26 +53,67 @@ class Neurons:
         )
 
 
+class State(NamedTuple):
+    """Objective of neurons with refitted affine part, and what follows from their values z.
+
+    `value` is the objective of the model that masters minimise, `primal` that of the problem, `q`
+    the dual point s p, `weights` the curvatures s_i d^2 l / dz^2 of a quadratic model.
+    """
+
+    value: float
+    q: Array
+    weights: Array
+    primal: float
+
+
+LEAST_CURVATURE = 1e-7
+"""Curvatures of a quadratic model are at least this part of the largest: it needs a minimiser."""
+
+
 @dataclass(frozen=True, eq=False)
 class Core:
     """Reduced data with what is precomputed from them; values are in reduced units.
 
     The affine part is eliminated: for given ridge values it is refitted, so that every dual
-    point satisfies [1 X]^T q = 0.
+    point satisfies [1 X]^T q = 0. Neurons live on points, targets on rows; several rows may share
+    a point.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Distinct points.
+    y, s : ndarray of shape (n_rows,)
+    points : ndarray of shape (n_rows,) or None
+        Point of each row; None if rows are points.
+    alpha : float
+    loss : Loss
+        The loss of the problem, for bounds.
+    model : Loss
+        The smooth loss that masters minimise: the same, or an `Envelope` of it.
+    basis : AffineBasis
+        Of the rows.
     """
 
     X: Array
     y: Array
     s: Array
+    points: np.ndarray | None
     alpha: float
     loss: Loss
+    model: Loss
     basis: AffineBasis
+    _start: list[Array] = field(default_factory=list)
 
     @classmethod
     def of(cls, problem: RadonTVProblem) -> Core:
         """Return the core of a problem."""
         r = problem.reduction
-        return cls(r.X, r.y, r.s, r.alpha, problem.loss, AffineBasis.of(r.X, r.s))
+        rows = r.X if r.points is None else r.X[r.points]
+        basis = AffineBasis.of(rows, r.s)
+        model = problem.loss
+        if not model.smooth:
+            model = first_envelope(problem.loss, r.y, r.s, basis)
+        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis)
 
     @property
     def n(self) -> int:
@@ -85,46 +130,88 @@ class Core:
         """Rows (x_i, -1), so that lifted @ (w, b) = w.x - b; shape (n, d + 1)."""
         return np.column_stack([self.X, -np.ones(self.n)])
 
+    def on_rows(self, values: Array) -> Array:
+        """Return values at points, of shape (n,) or (n, m), at the rows."""
+        return values if self.points is None else values[self.points]
+
+    def on_points(self, q: Array) -> Array:
+        """Return the sums of q over the rows of each point, shape (n,)."""
+        if self.points is None:
+            return q
+        sums: Array = np.bincount(self.points, weights=q, minlength=self.n)
+        return sums
+
     def features(self, planes: Array) -> Array:
         """Return relu(w_k.x_i - b_k), shape (n, n_neurons)."""
         return np.maximum(self.lifted @ planes.T, 0.0)
 
     def ridge(self, neurons: Neurons) -> Array:
-        """Return sum_k sign_k amplitude_k relu(w_k.x_i - b_k), shape (n,)."""
-        return self.features(neurons.planes) @ (neurons.sign * neurons.amplitude)
+        """Return sum_k sign_k amplitude_k relu(w_k.x - b_k) at the rows, shape (n_rows,)."""
+        return self.on_rows(self.features(neurons.planes) @ (neurons.sign * neurons.amplitude))
 
-    def without_affine(self, columns: Array) -> Array:
-        """Return columns minus their weighted affine fit, for arrays of shape (n,) or (n, m)."""
+    def without_affine(self, columns: Array, weights: Array | None = None) -> Array:
+        """Return columns minus their weighted affine fit, for arrays (n_rows,) or (n_rows, m).
+
+        The weights are those of the rows, s by default.
+        """
         B = self.basis.columns
-        weighted = columns * (self.s if columns.ndim == 1 else self.s[:, None])
-        return columns - B @ (B.T @ weighted)
+        weight = self.s if weights is None else weights
+        weighted = B.T @ (columns * (weight if columns.ndim == 1 else weight[:, None]))
+        if weights is not None:
+            gram = (B * weights[:, None]).T @ B
+            weighted = solve(factorise(gram, 1e-15 * float(np.trace(gram))), weighted)
+        return columns - B @ weighted
 
-    def evaluate(self, ridge: Array, rtv: float) -> tuple[float, Array]:
-        """Return the objective and dual point q = s p of ridge values, affine part refitted."""
-        residual = self.without_affine(self.y - ridge)
-        zero = np.zeros_like(residual)
-        value = float(self.s @ self.loss.value(residual, zero)) + self.alpha * rtv
-        return value, -self.s * self.loss.gradient(residual, zero)
+    def evaluate(self, ridge: Array, rtv: float) -> State:
+        """Return the state of ridge values at the rows, affine part refitted."""
+        y, s, model = self.y, self.s, self.model
+        if model.quadratic:
+            residual = self.without_affine(y - ridge)
+            zero = np.zeros_like(residual)
+            value = float(s @ model.value(residual, zero)) + self.alpha * rtv
+            return State(value, -s * model.gradient(residual, zero), s, value)
+        z = ridge + self.basis.columns @ self.affine_part(ridge)
+        value = float(s @ model.value(y, z)) + self.alpha * rtv
+        primal = value
+        if model is not self.loss:
+            primal = float(s @ self.loss.value(y, z)) + self.alpha * rtv
+        curvature = model.curvature(y, z)
+        top = float(curvature.max(initial=0.0)) or min(model.smoothness, 1.0)
+        weights = s * np.maximum(curvature, LEAST_CURVATURE * top)
+        return State(value, -s * model.gradient(y, z), weights, primal)
 
-    def state(self, neurons: Neurons) -> tuple[float, Array]:
-        """Return the objective and dual point of neurons."""
+    def affine_part(self, ridge: Array) -> Array:
+        """Return the coefficients theta of the best affine part for ridge values at the rows."""
+        B = self.basis.columns
+        if self.model.quadratic:
+            theta: Array = B.T @ (self.s * (self.y - ridge))
+            return theta + B.T @ (self.s * (self.y - ridge - B @ theta))
+        # The last answer is a good start; it does not influence the result beyond rounding.
+        start = self._start[0] if self._start else np.zeros(B.shape[1])
+        theta = fit_smooth(self.model, self.y, self.s, ridge, B, start)
+        self._start[:] = [theta]
+        return theta
+
+    def state(self, neurons: Neurons) -> State:
+        """Return the state of neurons."""
         return self.evaluate(self.ridge(neurons), float(neurons.amplitude.sum()))
 
     def eta(self, q: Array, planes: Array) -> Array:
-        """Return eta_q at the planes."""
-        return q @ self.features(planes)
+        """Return eta_q at the planes, q on rows."""
+        return self.on_points(q) @ self.features(planes)
+
+    def best_scale(self, q: Array, sup: float) -> float:
+        """Return the t with |t| sup <= alpha that maximises D(t q)."""
+        return self.loss.dual_scale(self.y, q, self.s, self.alpha / sup if sup > 0 else np.inf)
 
     def dual_value(self, q: Array, sup: float) -> float:
         """Return the largest D(t q) with |t| sup <= alpha."""
-        t = self.loss.dual_scale(self.y, q, self.s, self.alpha / sup if sup > 0 else np.inf)
+        t = self.best_scale(q, sup)
         return -float(self.s @ self.loss.conjugate(self.y, -t * q / self.s))
 
     def to_network(self, neurons: Neurons) -> RidgeSpline:
         """Return the neurons as a reduced network with refitted affine part."""
-        rest = self.y - self.ridge(neurons)
-        theta = self.basis.columns.T @ (self.s * rest)
-        theta += self.basis.columns.T @ (self.s * (rest - self.basis.columns @ theta))
-        coef, intercept = self.basis.evaluate(theta)
+        coef, intercept = self.basis.evaluate(self.affine_part(self.ridge(neurons)))
         weights = neurons.planes[:, :-1]
         return RidgeSpline(
             neurons.sign * neurons.amplitude, weights, neurons.planes[:, -1], coef, intercept
@@ -138,3 +225,16 @@ class Core:
             np.abs(merged.amplitudes),
             np.column_stack([merged.weights, merged.biases]),
         )
+
+
+def first_envelope(loss: Loss, y: Array, s: Array, basis: AffineBasis) -> Envelope:
+    """Return the envelope around the pseudo-residuals of the best affine fit.
+
+    mu starts at a tenth of the size of the residuals, the scale on which a kink is felt.
+    """
+    size = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
+    mu = size if size > 0.0 else 1.0
+    centre = np.zeros_like(y)
+    if np.isfinite(loss.dual_interval(y)[1] - loss.dual_interval(y)[0]).all():
+        centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), basis.columns, mu)[1]
+    return Envelope(loss, centre, 0.1 * mu)

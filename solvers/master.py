@@ -12,6 +12,7 @@ class Master(Protocol):
     """Lowers the objective over the cells of given neurons."""
 
     name: str
+    core: Core
 
     def solve(self, neurons: Neurons, accuracy: float, max_steps: int = 50) -> Neurons:
         """Return neurons with a lower objective, to `accuracy` (absolute, reduced units)."""

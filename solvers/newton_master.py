@@ -42,7 +42,7 @@ from ._face_kernels import (
 )
 from .amplitudes import refit_amplitudes
 from .cholesky import factorise, solve
-from .core import Core, Neurons
+from .core import Core, Neurons, State
 
 INNER = 12
 """Most repetitions of step 3."""
@@ -86,25 +86,26 @@ class NewtonMaster:
         core = self.core
         neurons = refit_amplitudes(core, neurons)
         self.damping = 0.0
-        value, q = core.state(neurons)
+        state = core.state(neurons)
         for _ in range(max_steps):
             if len(neurons) == 0:
                 break
-            model = self._model(neurons, q)
+            q = core.on_points(state.q)
+            model = self._model(neurons, q, state.weights)
             delta, length = self._direction(neurons, q, model)
-            found = self._search(neurons, model, delta, length, value)
+            found = self._search(neurons, model, delta, length, state.value)
             if found is None:
                 if self.damping > 1e3:
                     break
                 self.damping = max(10 * self.damping, 1e-2)
                 continue
-            neurons, new_value, q = found
-            fall, value = value - new_value, new_value
+            fall = state.value - found[1].value
+            neurons, state = found
             if fall <= accuracy:
                 break
         return neurons
 
-    def _model(self, neurons: Neurons, q: Array) -> _Model:
+    def _model(self, neurons: Neurons, q: Array, weights: Array) -> _Model:
         core = self.core
         K, p = neurons.planes.shape
         role = np.empty((K, core.n), dtype=np.int8)
@@ -126,8 +127,9 @@ class NewtonMaster:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         columns = np.empty((offsets[-1], core.n))
         model_columns(core.X, neurons.sign, role, basis, sizes, offsets, columns)
-        root = np.sqrt(core.s)
-        free = core.without_affine(columns.T) * root[:, None]
+        rows = core.on_rows(columns.T)
+        own = core.without_affine(rows, None if core.model.quadratic else weights)
+        free = own * np.sqrt(weights)[:, None]
         hessian = free.T @ free
         gradient = np.empty(offsets[-1])
         norm_terms(
@@ -174,7 +176,7 @@ class NewtonMaster:
 
     def _search(
         self, neurons: Neurons, model: _Model, delta: Array, length: Array, value: float
-    ) -> tuple[Neurons, float, Array] | None:
+    ) -> tuple[Neurons, State] | None:
         """Halve the step until the true objective falls; return None if it does not."""
         core, d = self.core, self.core.d
         start = neurons.amplitude[:, None] * neurons.planes
@@ -188,10 +190,10 @@ class NewtonMaster:
             if t == 1.0:
                 snap(core.X, model.role, planes, alive & (length >= 1.0))
             trial = Neurons(neurons.sign, size, planes).take(alive)
-            new_value, q = core.state(trial)
-            if new_value < value:
+            found = core.state(trial)
+            if found.value < value:
                 self.damping = 0.0 if t == 1.0 else max(2 * self.damping, 1e-3)
-                return trial, new_value, q
+                return trial, found
             t *= 0.5
         return None
 

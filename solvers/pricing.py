@@ -96,9 +96,9 @@ class Pricing:
         first = np.unique(signatures[order], return_index=True)[1]
         keep = order[np.sort(first)]
         keep = keep[values[keep] > 0]
-        eta = self.core.eta(q, planes[keep])
+        eta = q @ self.core.features(planes[keep])
         self.pool = starts[keep[:POOL]]
-        own = np.abs(self.core.eta(q, neurons.planes))
+        own = np.abs(q @ self.core.features(neurons.planes))
         sup = max(np.abs(eta).max(initial=0.0), own.max(initial=0.0))
         return Candidates(np.abs(eta), np.sign(eta), planes[keep], float(sup))
 

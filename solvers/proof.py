@@ -49,7 +49,7 @@ def bound_sup(
     core : Core
         Reduced data; values are in reduced units.
     q : ndarray of shape (n,)
-        Dual point with [1 X]^T q = 0.
+        Dual point with [1 X]^T q = 0, at the points.
     threshold : float
         What is to be proved; branch and bound stops there, the exact oracles return the sup.
     memory_limit, resume, watch
@@ -170,11 +170,11 @@ def prove(
     q = problem.dual_point(network)
     lowered = reduction.reduce_dual(q)
     neurons = core.from_network(reduction.lower_network(network))
-    primal, _ = core.state(neurons)
+    primal = core.state(neurons).primal
     attained = 0.0
     if core.d > 2:
         search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
-        attained = search.search(lowered, neurons, SEARCH_STARTS).sup
+        attained = search.search(core.on_points(lowered), neurons, SEARCH_STARTS).sup
     constant = reduction.constant / reduction.y_scale**2
     slack = 0.9 * tol * (primal + constant)
     threshold = max(
@@ -185,7 +185,7 @@ def prove(
     watcher = ProofWatcher(problem, network, q, checkpoint, all_of(callbacks), start)
     found = bound_sup(
         core,
-        lowered,
+        core.on_points(lowered),
         threshold,
         time_limit=left,
         n_threads=threads,
@@ -225,7 +225,7 @@ def certify_bound(
 def search_sup(problem: RadonTVProblem, q: Array) -> float:
     """Return sup |eta_q|: exact for at most 2 dimensions, else the largest value of a search."""
     core, reduction = Core.of(problem), problem.reduction
-    lowered = reduction.reduce_dual(q)
+    lowered = core.on_points(reduction.reduce_dual(q))
     if core.d <= 2:
         sup = bound_sup(core, lowered, math.inf).attained
     else:

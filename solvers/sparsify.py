@@ -32,7 +32,7 @@ def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
     neurons = merge_cells(core, neurons.take(neurons.amplitude > 0))
     while len(neurons) > 0:
         root = np.sqrt(core.s)[:, None]
-        raw = core.features(neurons.planes) * neurons.sign
+        raw = core.on_rows(core.features(neurons.planes)) * neurons.sign
         columns = core.without_affine(raw) * root
         length = np.linalg.norm(columns, axis=0)
         # Affine on the data: what is left of such a column is rounding.
