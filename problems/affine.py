@@ -40,6 +40,12 @@ class AffineBasis:
     mean: Array
     span: Array
 
+    @classmethod
+    def none(cls, n_samples: int, n_features: int) -> AffineBasis:
+        """Return the basis of no function at all, for problems without skip connection."""
+        empty, origin = np.zeros((n_samples, 0)), np.zeros(n_features)
+        return cls(origin, empty, empty, np.zeros((n_features, 0)), origin, np.eye(n_features))
+
     @property
     def rank(self) -> int:
         """Rank of [1 X], less 1."""
@@ -84,6 +90,8 @@ class AffineBasis:
         the range of A is counted on top. Infinite if the movable rows do not determine e.
         """
         B, weight = self.columns, np.where(movable, s, 0.0)
+        if B.shape[1] == 0:
+            return np.zeros(len(q))
         along = np.abs([math.fsum((q * column).tolist()) for column in B.T])
         slack = np.abs(q) @ (self.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
         rest = float(np.linalg.norm(along + slack))
@@ -100,6 +108,8 @@ class AffineBasis:
 
     def evaluate(self, theta: Array) -> tuple[Array, float]:
         """Return (coef, intercept) of the function with coefficients `theta` in this basis."""
+        if len(theta) == 0:
+            return np.zeros(len(self.mean)), 0.0
         coef = self.maps @ theta[1:]
         return coef, float(theta[0] - coef @ self.mean)
 
@@ -120,6 +130,8 @@ def project_out_affine(
     `movable` only these rows change, if they suffice.
     """
     B = basis.columns
+    if B.shape[1] == 0:
+        return q
     if movable is not None and not movable.all():
         weight = np.where(movable, s, 0.0)
         gram = (B * weight[:, None]).T @ B

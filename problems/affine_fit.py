@@ -43,13 +43,14 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
         limit = float((s * loss.curvature(y, z)) @ (B * B).sum(axis=1)) / B.shape[1]
     for _ in range(MOST_STEPS):
         slope = s * loss.gradient(y, z)
+        curvature = s * loss.curvature(y, z)
         gradient = B.T @ slope
         size = float(np.linalg.norm(gradient))
-        noise = 4.0 * np.finfo(float).eps * float(np.abs(slope) @ np.abs(B).max(axis=1))
+        rounding = np.abs(slope) + curvature * (np.abs(z) + np.abs(offset))
+        noise = 4.0 * np.finfo(float).eps * float(rounding @ np.abs(B).max(axis=1))
         if size <= noise or (size >= 0.5 * last and size <= 64.0 * noise):
             break
         last = size
-        curvature = s * loss.curvature(y, z)
         hessian = (B * curvature[:, None]).T @ B
         step, ridge = _step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
         t = 1.0

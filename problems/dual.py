@@ -48,6 +48,7 @@ def duality_gap(
     q: Array,
     amplitudes: Array,
     eta_values: Array,
+    prices: Array,
     alpha: float,
     sup_bound: float,
     error: Array,
@@ -56,7 +57,7 @@ def duality_gap(
 ) -> DualGap:
     """Return F(f) - D(t q) in its cancellation-free form, for the best admissible t.
 
-    gap(t) = sum_k (alpha |a_k| - t a_k eta_k)
+    gap(t) = sum_k (alpha kappa_k |a_k| - t a_k eta_k)
              + sum_i s_i [l(y_i, z_i) + l*(y_i, -t p_i) + t p_i z_i] + rounding
 
     `rounding` bounds the error of the sums, and the difference to a q - e that has
@@ -74,6 +75,8 @@ def duality_gap(
         Dual point with A^T q = 0 up to rounding.
     amplitudes, eta_values : ndarray of shape (n_neurons,)
         a_k and eta_q(w_k, b_k).
+    prices : ndarray of shape (n_neurons,)
+        alpha kappa_k.
     alpha, sup_bound : float
         Penalty, and U above, valid for q - e.
     error : ndarray of shape (n,)
@@ -88,10 +91,10 @@ def duality_gap(
         _room(*loss.dual_interval(y), q / s, radius),
     )
     t = loss.dual_scale(y, q, s, limit)
-    atoms = alpha * np.abs(amplitudes) - t * amplitudes * eta_values
+    atoms = prices * np.abs(amplitudes) - t * amplitudes * eta_values
     fit = s * loss.fenchel_gap(y, z, t * q / s)
     size = (
-        float(np.sum(alpha * np.abs(amplitudes) + np.abs(t * amplitudes * eta_values)))
+        float(np.sum(prices * np.abs(amplitudes) + np.abs(t * amplitudes * eta_values)))
         + float(np.sum(s * loss.value(y, z)))
         + float(np.sum(np.abs(fit)))
     )

@@ -24,6 +24,8 @@ from .dual import duality_gap, eta
 from .exact_fit_losses import BandLoss
 from .losses import Loss, get_loss
 from .network import RidgeSpline
+from .neuron_cost import FreeBias, check_skip, get_bias
+from .origin_reduction import reduce_origin
 from .reductions import Reduction, reduce
 
 SupOracle = Callable[["RadonTVProblem", Array], float]
@@ -61,6 +63,12 @@ class RadonTVProblem:
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`. A weight of 0 is a removed row, a
         repeated row is the sum of its weights.
+    bias : {"free", "penalized", "none"} or object, default="free"
+        What a neuron costs: |a| |w| with free biases (RTV), |a| |(w, b)| or
+        ``PenalizedBias(scale=...)``, or |a| |w| for neurons through the origin.
+    skip : {"affine", "none"}, default="affine"
+        Which functions are free: all affine ones, or none (f = 0 then is the optimum for large
+        alpha). Free biases need "affine".
 
     Raises
     ------
@@ -74,6 +82,8 @@ class RadonTVProblem:
     alpha: float
     loss: Loss = "squared"  # type: ignore[assignment]
     sample_weight: Array | None = None
+    bias: FreeBias = field(default="free", kw_only=True)  # type: ignore[assignment]
+    skip: str = field(default="affine", kw_only=True)
     s: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +98,8 @@ class RadonTVProblem:
         if len(X) != len(y):
             raise ValueError(f"X has {len(X)} rows but y has {len(y)} entries; they must agree.")
         weights = as_weights("sample_weight", self.sample_weight, len(X))
-        loss = get_loss(self.loss)
+        loss, bias = get_loss(self.loss), get_bias(self.bias)
+        check_skip(self.skip, bias)
         loss.check_targets(y[weights > 0])
         if isinstance(loss, BandLoss):
             loss.check_feasible(X[weights > 0], y[weights > 0])
@@ -97,6 +108,7 @@ class RadonTVProblem:
             "y": y,
             "alpha": as_positive("alpha", self.alpha),
             "loss": loss,
+            "bias": bias,
             "sample_weight": None if self.sample_weight is None else weights,
             "s": weights,
         }.items():
@@ -115,7 +127,8 @@ class RadonTVProblem:
     @cached_property
     def reduction(self) -> Reduction:
         """The same problem on distinct, centred, rotated and scaled rows."""
-        return reduce(self.X, self.y, self.s, self.alpha, self.loss)
+        given = self.X, self.y, self.s, self.alpha, self.loss
+        return reduce(*given) if self.bias.free_bias else reduce_origin(*given, self.bias, self.skip)
 
     @cached_property
     def digest(self) -> str:
@@ -124,14 +137,19 @@ class RadonTVProblem:
         Floats count as little-endian float64, a zero without its sign; weights are normalised.
         """
         n, d = self.X.shape
-        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {self.loss.key}\n".encode())
+        kind = self.loss.key
+        if not (self.bias.free_bias and self.skip == "affine"):
+            kind += f" bias={self.bias.key} skip={self.skip}"
+        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {kind}\n".encode())
         for values in (np.array([self.alpha]), self.X, self.y, self.s):
             digest.update((values + 0.0).astype("<f8").tobytes())
         return digest.hexdigest()
 
     @cached_property
     def affine(self) -> AffineBasis:
-        """Orthonormal basis of the affine functions on the rows of positive weight."""
+        """Orthonormal basis of the free functions on the rows of positive weight."""
+        if self.skip == "none":
+            return AffineBasis.none(int(self._live.sum()), self.n_features)
         return AffineBasis.of(self.X[self._live], self.s[self._live])
 
     @cached_property
@@ -146,7 +164,14 @@ class RadonTVProblem:
 
     @property
     def sparsity_bound(self) -> int:
-        """Number n - rank [1 X] over distinct rows: some optimum has no more neurons."""
+        """Number n - rank [1 X] over distinct rows: some optimum has no more neurons.
+
+        n without a skip connection.
+        """
+        if self.skip == "none":
+            return self.reduction.n_distinct
+        if not self.bias.free_bias:
+            return self.reduction.n_distinct - self.affine.rank - 1
         return self.reduction.n_distinct - self.reduction.rank - 1
 
     def with_alpha(self, alpha: float) -> RadonTVProblem:
@@ -154,15 +179,43 @@ class RadonTVProblem:
         return replace(self, alpha=alpha)
 
     def objective(self, network: RidgeSpline) -> float:
-        """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f).
+        """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha times the penalty.
 
         Loss and RTV are those of the merged network: huge amplitudes of opposite sign on
         hyperplanes that agree to rounding would otherwise fit the data at no cost.
         """
         check_features(self, network, "network")
-        live, merged = self._live, network.merged()
+        live, merged = self._live, self._merged(network)
         values = self.loss.value(self.y[live], merged(self.X[live]))
-        return float(self.s[live] @ values) + self.alpha * float(np.abs(merged.amplitudes).sum())
+        return float(self.s[live] @ values) + self.alpha * self.penalty(merged)
+
+    def _merged(self, network: RidgeSpline) -> RidgeSpline:
+        # What merging moves into the affine part must be free.
+        return network.merged() if self.skip == "affine" else network
+
+    def penalty(self, network: RidgeSpline) -> float:
+        """Return sum_k |a_k| kappa_k of merged neurons: RTV(f) for free biases.
+
+        Without skip connection, intercept and coef are made of neurons: |c0| times the price of a
+        constant, and two neurons relu(c.x) - relu(-c.x).
+        """
+        a, _, kappa = self._atoms(self._merged(network), np.zeros(self.n_samples))
+        return float(np.abs(a) @ kappa)
+
+    def _atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
+        """Return amplitudes, eta_q and prices kappa of what `network` pays for."""
+        a, kappa = network.amplitudes, self.bias.of(network.weights, network.biases)
+        values = self.eta(q, network.weights, network.biases)
+        if self.skip == "none":
+            coef, size = network.coef, float(np.linalg.norm(network.coef))
+            if network.intercept != 0.0:
+                a, kappa = np.append(a, network.intercept), np.append(kappa, self.bias.of_constant)
+                values = np.append(values, float(q.sum()))
+            if size > 0.0:
+                pair = np.array([coef, -coef]) / size
+                a, kappa = np.append(a, [size, -size]), np.append(kappa, [1.0, 1.0])
+                values = np.append(values, self.eta(q, pair, np.zeros(2)))
+        return a, values, kappa
 
     def refit_affine(self, network: RidgeSpline) -> RidgeSpline:
         """Return the network with the affine part that minimises F for these neurons.
@@ -176,8 +229,12 @@ class RadonTVProblem:
     def _refit(self, network: RidgeSpline) -> tuple[RidgeSpline, Array]:
         """Return the network with refitted affine part, and the pseudo-residuals p (n_live,)."""
         live, B = self._live, self.affine.columns
+        if self.skip == "none" and self.loss.smooth:
+            return network, -self.loss.gradient(self.y[live], network(self.X[live]))
         y, s = self.y[live], self.s[live]
-        offset = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
+        offset = network(self.X[live])
+        if self.skip == "affine":
+            offset = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
         if self.loss.quadratic:
             theta = B.T @ (s * (y - offset))
             theta = theta + B.T @ (s * (y - offset - B @ theta))
@@ -188,7 +245,9 @@ class RadonTVProblem:
                 theta = fit_smooth(self.loss, y, s, offset, B, start)
             else:
                 theta, p = fit_with_multipliers(self.loss, y, s, offset, B, self._spread)
-        refitted = network.with_affine(*self.affine.evaluate(theta))
+        refitted = network
+        if self.skip == "affine":
+            refitted = network.with_affine(*self.affine.evaluate(theta))
         if self.loss.smooth:
             p = -self.loss.gradient(y, refitted(self.X[live]))
         return refitted, p
@@ -310,13 +369,14 @@ class RadonTVProblem:
             )
         live = self._live
         y, s = self.y[live], self.s[live]
-        merged = fitted = network.merged()
+        merged = fitted = self._merged(network)
         if self.loss.smooth or dual_point is None:
             merged = fitted = self.refit_affine(merged)
         z = fitted(self.X[live])
         q = self.dual_point(merged) if dual_point is None else self.project(dual_point)
-        values = self.eta(q, merged.weights, merged.biases)
-        attained = max(float(np.abs(values).max(initial=0.0)), sup_attained or 0.0)
+        amplitudes, values, kappa = self._atoms(merged, q)
+        sizes = np.abs(values) / kappa
+        attained = max(float(sizes.max(initial=0.0)), sup_attained or 0.0)
         # What holds must hold for a vector nearby that is in the null space exactly.
         radius = self.affine.radius(q[live], s, self._movable(q[live] / s))
         spare = 2.0 * self._radius * float(s @ radius)
@@ -327,8 +387,9 @@ class RadonTVProblem:
             s,
             z,
             q[live],
-            merged.amplitudes,
+            amplitudes,
             values,
+            self.alpha * kappa,
             self.alpha,
             bound,
             self.evaluation_error(fitted),

@@ -74,8 +74,10 @@ def complement(vectors: Array, count: int, basis: Array) -> int:
 
 
 @njit(**OPTIONS)
-def balance(X: Array, points: Ints, count: int, weights: Array, g: Array, theta: Array) -> None:
-    """Coordinate descent for min |g + sum_j theta_j weights_j (x_j, -1)|, theta in [0, 1].
+def balance(
+    X: Array, lift: float, points: Ints, count: int, weights: Array, g: Array, theta: Array
+) -> None:
+    """Coordinate descent for min |g + sum_j theta_j weights_j (x_j, -lift)|, theta in [0, 1].
 
     g enters at theta = 1/2 and leaves as the residual. Points with weight < 0 (repulsive: the
     objective bends down there) take the side of descent instead.
@@ -87,7 +89,7 @@ def balance(X: Array, points: Ints, count: int, weights: Array, g: Array, theta:
             i, weight = points[m], weights[m]
             if weight == 0.0:
                 continue
-            dot, square = -g[d], 1.0
+            dot, square = -lift * g[d], lift * lift
             for c in range(d):
                 dot += g[c] * X[i, c]
                 square += X[i, c] * X[i, c]
@@ -103,7 +105,7 @@ def balance(X: Array, points: Ints, count: int, weights: Array, g: Array, theta:
                 theta[m] = new
                 for c in range(d):
                     g[c] += step * X[i, c]
-                g[d] -= step
+                g[d] -= lift * step
                 change = max(change, abs(step))
         if change <= 1e-12 * size:
             break
@@ -112,6 +114,7 @@ def balance(X: Array, points: Ints, count: int, weights: Array, g: Array, theta:
 @njit(**OPTIONS)
 def faces(
     X: Array,
+    lift: float,
     q: Array,
     alpha: float,
     sign: Array,
@@ -125,8 +128,8 @@ def faces(
     """Decide for every neuron which points it holds, and the face it may move in.
 
     The objective has for a neuron with points J on its hyperplane the one-sided slopes
-    g0 + sum_{j in J} theta_j c_j, theta in [0, 1]^J, c_j = -sign q_j (x_j, -1), g0 = alpha (w, 0) -
-    sign sum_{above} q_i (x_i, -1). The least-norm slope decides: theta strictly inside (0, 1)
+    g0 + sum_{j in J} theta_j c_j, theta in [0, 1]^J, c_j = -sign q_j (x_j, -lift), g0 = alpha (w, 0)
+    - sign sum_{above} q_i (x_i, -lift). The least-norm slope decides: theta strictly inside (0, 1)
     means held, 0 or 1 means free to leave to that side.
 
     Fills role (K, n), basis (K, p, p) and sizes (K,) with an orthonormal basis of the face,
@@ -145,7 +148,7 @@ def faces(
             g[c] = 0.0
         count = 0
         for i in range(n):
-            m = -planes[k, d]
+            m = -lift * planes[k, d]
             for c in range(d):
                 m += planes[k, c] * X[i, c]
             role[k, i] = 0
@@ -153,7 +156,7 @@ def faces(
                 role[k, i] = ABOVE
                 for c in range(d):
                     g[c] -= sign[k] * q[i] * X[i, c]
-                g[d] += sign[k] * q[i]
+                g[d] += lift * sign[k] * q[i]
             elif m >= -ON_PLANE:
                 points[count] = i
                 weights[count] = -sign[k] * q[i]
@@ -166,8 +169,8 @@ def faces(
         for m in range(count):
             for c in range(d):
                 least[c] += 0.5 * weights[m] * X[points[m], c]
-            least[d] -= 0.5 * weights[m]
-        balance(X, points, count, weights, least, theta)
+            least[d] -= lift * 0.5 * weights[m]
+        balance(X, lift, points, count, weights, least, theta)
         residual[k] = 0.0
         for c in range(p):
             residual[k] += least[c] * least[c]
@@ -178,22 +181,22 @@ def faces(
             if 1e-9 < theta[m] < 1.0 - 1e-9:
                 for c in range(d):
                     vectors[kept, c] = X[i, c]
-                vectors[kept, d] = -1.0
+                vectors[kept, d] = -lift
                 kept += 1
                 role[k, i] = HELD
             elif theta[m] >= 0.5:
                 role[k, i] = ABOVE
                 for c in range(d):
                     slopes[k, c] += weights[m] * X[i, c]
-                slopes[k, d] -= weights[m]
+                slopes[k, d] -= lift * weights[m]
         sizes[k] = complement(vectors, kept, basis[k])
 
 
 @njit(**OPTIONS)
 def model_columns(
-    X: Array, sign: Array, role: Roles, basis: Array, sizes: Ints, offsets: Ints, out: Array
+    X: Array, lift: float, sign: Array, role: Roles, basis: Array, sizes: Ints, offsets: Ints, out: Array
 ) -> None:
-    """out[offsets[k] + m, i] = sign_k [i above k] (x_i, -1).basis_k[:, m]."""
+    """out[offsets[k] + m, i] = sign_k [i above k] (x_i, -lift).basis_k[:, m]."""
     n, d = X.shape
     for k in range(len(sign)):
         for m in range(sizes[k]):
@@ -201,7 +204,7 @@ def model_columns(
             for i in range(n):
                 value = 0.0
                 if role[k, i] == ABOVE:
-                    value = -basis[k, d, m]
+                    value = -lift * basis[k, d, m]
                     for c in range(d):
                         value += X[i, c] * basis[k, c, m]
                 row[i] = sign[k] * value
@@ -260,6 +263,7 @@ def expand(basis: Array, sizes: Ints, offsets: Ints, coordinates: Array, delta: 
 @njit(**OPTIONS)
 def kinks_ahead(
     X: Array,
+    lift: float,
     q: Array,
     sign: Array,
     amplitude: Array,
@@ -273,7 +277,7 @@ def kinks_ahead(
     """How far each neuron may go along delta before a kink turns its own slope upwards.
 
     slope[k] < 0 is the model's derivative along delta_k at 0; it rises linearly to 0 at t = 1, and
-    by -sign q_i |r_i| at the crossing of point i, r_i = (x_i, -1).delta_k. Points that the step
+    by -sign q_i |r_i| at the crossing of point i, r_i = (x_i, -lift).delta_k. Points that the step
     already takes into account (HELD, WALL, CROSSED) are passed over.
     """
     n, d = X.shape
@@ -284,7 +288,7 @@ def kinks_ahead(
         for i in range(n):
             if role[k, i] > ABOVE:
                 continue
-            r, m = -delta[k, d], -planes[k, d]
+            r, m = -lift * delta[k, d], -lift * planes[k, d]
             for c in range(d):
                 r += delta[k, c] * X[i, c]
                 m += planes[k, c] * X[i, c]
@@ -311,7 +315,7 @@ def kinks_ahead(
 
 
 @njit(**OPTIONS)
-def snap(X: Array, role: Roles, planes: Array, alive: Mask) -> None:
+def snap(X: Array, lift: float, role: Roles, planes: Array, alive: Mask) -> None:
     """Make the points that a neuron holds or has reached lie exactly on its hyperplane."""
     K, p = planes.shape
     n, d = X.shape
@@ -326,7 +330,7 @@ def snap(X: Array, role: Roles, planes: Array, alive: Mask) -> None:
             if (role[k, i] & 7) == HELD or (role[k, i] & 7) == WALL:
                 for c in range(d):
                     v[c] = X[i, c]
-                v[d] = -1.0
+                v[d] = -lift
                 rank = extend(span, rank, v)
         for c in range(p):
             v[c] = planes[k, c]

@@ -53,14 +53,17 @@ def _proximal_newton(core: Core, raw: Array, start: Array, accuracy: float) -> A
     """
     a = np.array(start)
     state = core.evaluate(raw @ a, float(a.sum()))
+    enough = np.inf
     for _ in range(MODELS):
         columns = core.without_affine(raw, state.weights)
         gram = columns.T @ (columns * state.weights[:, None])
         pull = raw.T @ state.q - core.alpha
-        target = nonnegative_quadratic(gram, gram @ a + pull, a, 0.1 * accuracy)
+        target = nonnegative_quadratic(gram, gram @ a + pull, a, min(0.1 * accuracy, 0.1 * enough))
         move = target - a
         promised = float(pull @ move)
-        if promised <= max(0.5 * accuracy, 1e-15 * abs(state.value)):
+        # A gap says little far from the optimum: some of what can be gained must be, too.
+        enough = min(enough, 0.02 * promised)
+        if promised <= max(min(0.5 * accuracy, enough), 1e-15 * abs(state.value)):
             break
         t = 1.0
         for _ in range(30):
@@ -71,7 +74,10 @@ def _proximal_newton(core: Core, raw: Array, start: Array, accuracy: float) -> A
             t *= 0.5
         else:
             break
+        exact = t == 1.0 and np.array_equal(found.weights, state.weights)
         a, state = trial, found
+        if exact:
+            break
     return a
 
 

@@ -19,7 +19,8 @@ from .merging import merge_cells
 from .multipliers import INNER_SHARE, Multipliers
 from .oracle import SupBound
 from .parallel import count_threads
-from .pricing import BUDGET, Candidates, Pricing
+from .pricing import BUDGET, Candidates
+from .pricing_choice import get_pricing
 from .proof import bound_sup, certify_bound, proof_threshold
 from .solution import Solution, Status
 from .sparsify import reduce_neurons
@@ -85,7 +86,7 @@ class ColumnGeneration:
         self.threads = count_threads(n_jobs)
         self.core = Core.of(problem)
         self.master: Master = get_master(master, self.core)
-        self.pricing = Pricing(self.core, n_jobs=n_jobs, random_state=random_state)
+        self.pricing = get_pricing(self.core, n_jobs=n_jobs, random_state=random_state)
         self.neurons = Neurons.none(self.core.d)
         if warm_start is not None:
             self.neurons = self._lower(warm_start)
@@ -262,7 +263,7 @@ class ColumnGeneration:
             order = np.argsort(-neurons.amplitude, kind="stable")[: self.max_neurons]
             neurons = refit_amplitudes(core, neurons.take(np.sort(order)))
             size = 0
-        near = self.gap <= SLIDE_GAPS[int(size > SLIDE_SIZES[1])]
+        near = distance <= SLIDE_GAPS[int(size > SLIDE_SIZES[1])] * abs(self.value)
         if size <= SLIDE_SIZES[0] or near:
             steps = 10 if size <= SLIDE_SIZES[0] else 4
             neurons = merge_cells(core, self.master.solve(neurons, 0.02 * distance, steps))

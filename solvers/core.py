@@ -14,6 +14,7 @@ from ..problems.affine_fit import fit_smooth, fit_with_multipliers
 from ..problems.checks import Array
 from ..problems.envelope import Envelope
 from ..problems.losses import Loss
+from ..problems.reductions import Reduction
 from .cholesky import factorise, solve
 
 
@@ -92,6 +93,8 @@ class Core:
         The smooth loss that masters minimise: the same, or an `Envelope` of it.
     basis : AffineBasis
         Of the rows.
+    lift : float
+        1 if hyperplanes are free, 0 if they all pass through the origin of X.
     """
 
     X: Array
@@ -102,6 +105,7 @@ class Core:
     loss: Loss
     model: Loss
     basis: AffineBasis
+    lift: float = 1.0
     _start: list[Array] = field(default_factory=list)
 
     @classmethod
@@ -109,11 +113,14 @@ class Core:
         """Return the core of a problem."""
         r = problem.reduction
         rows = r.X if r.points is None else r.X[r.points]
-        basis = AffineBasis.of(rows, r.s)
+        basis = AffineBasis.none(len(rows), r.rank)
+        if problem.skip == "affine":
+            basis = AffineBasis.of(rows, r.s)
         model = problem.loss
         if not model.smooth:
-            model = first_envelope(problem.loss, r.y, r.s, basis)
-        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis)
+            model = first_envelope(problem.loss, r, basis)
+        lift = float(problem.bias.free_bias)
+        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift)
 
     @property
     def n(self) -> int:
@@ -127,8 +134,13 @@ class Core:
 
     @cached_property
     def lifted(self) -> Array:
-        """Rows (x_i, -1), so that lifted @ (w, b) = w.x - b; shape (n, d + 1)."""
-        return np.column_stack([self.X, -np.ones(self.n)])
+        """Rows (x_i, -lift), so that lifted @ (w, b) = w.x - b; shape (n, d + 1)."""
+        return np.column_stack([self.X, np.full(self.n, -self.lift)])
+
+    @property
+    def even(self) -> bool:
+        """Whether (w, b) and (-w, -b) are one neuron: they differ by a free affine function."""
+        return self.basis.columns.shape[1] > 0
 
     def on_rows(self, values: Array) -> Array:
         """Return values at points, of shape (n,) or (n, m), at the rows."""
@@ -155,6 +167,8 @@ class Core:
         The weights are those of the rows, s by default.
         """
         B = self.basis.columns
+        if B.shape[1] == 0:
+            return columns
         weight = self.s if weights is None else weights
         weighted = B.T @ (columns * (weight if columns.ndim == 1 else weight[:, None]))
         if weights is not None:
@@ -183,6 +197,8 @@ class Core:
     def affine_part(self, ridge: Array) -> Array:
         """Return the coefficients theta of the best affine part for ridge values at the rows."""
         B = self.basis.columns
+        if B.shape[1] == 0:
+            return np.zeros(0)
         if self.model.quadratic:
             theta: Array = B.T @ (self.s * (self.y - ridge))
             return theta + B.T @ (self.s * (self.y - ridge - B @ theta))
@@ -227,14 +243,29 @@ class Core:
         )
 
 
-def first_envelope(loss: Loss, y: Array, s: Array, basis: AffineBasis) -> Envelope:
-    """Return the envelope around the pseudo-residuals of the best affine fit.
+def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Envelope:
+    """Return the envelope that the method of multipliers starts with.
 
-    mu starts at a tenth of the size of the residuals, the scale on which a kink is felt.
+    For a loss with bounded slopes: around the pseudo-residuals of the best affine fit, with mu a
+    tenth of the size of the residuals, the scale on which a kink is felt. For constraints: around
+    0, where the envelope is a squared loss with penalty mu alpha, a hundredth of the largest that
+    is not affine.
     """
-    size = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
-    mu = size if size > 0.0 else 1.0
-    centre = np.zeros_like(y)
-    if np.isfinite(loss.dual_interval(y)[1] - loss.dual_interval(y)[0]).all():
-        centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), basis.columns, mu)[1]
-    return Envelope(loss, centre, 0.1 * mu)
+    y, s, B = reduction.y, reduction.s, basis.columns
+    low, high = loss.dual_interval(y)
+    if np.isfinite(high - low).all():
+        size = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
+        mu = size if size > 0.0 else 1.0
+        centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1]
+        return Envelope(loss, centre, 0.1 * mu)
+    q = s * (y - B @ (B.T @ (s * y)))
+    sums = q if reduction.points is None else np.bincount(reduction.points, weights=q)
+    order = np.argsort(reduction.X, axis=0)
+    largest = 0.0
+    for k, column in enumerate(order.T):
+        # eta at axis k and all anchors, from the last knot down.
+        x, tail = reduction.X[column, k], np.cumsum(sums[column][::-1])[::-1]
+        steps = np.diff(x) * tail[1:]
+        largest = max(largest, float(np.abs(np.cumsum(steps[::-1])).max(initial=0.0)))
+    mu = 0.01 * largest / reduction.alpha
+    return Envelope(loss, np.zeros_like(y), mu if mu > 0.0 else 1.0)

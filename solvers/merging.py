@@ -24,7 +24,8 @@ def merge_cells(core: Core, neurons: Neurons) -> Neurons:
     facing = np.ones(len(neurons))
     for k, column in enumerate(pattern.T):
         # (w, b) and (-w, -b) differ by an affine function: they count as one cell.
-        here, there = column.tobytes(), (-column).tobytes()
+        here = column.tobytes()
+        there = (-column).tobytes() if core.even else here
         facing[k] = 1.0 if here <= there else -1.0
         group[k] = labels.setdefault((bool(neurons.sign[k] > 0), min(here, there)), len(labels))
     if len(labels) == len(neurons):

@@ -113,6 +113,7 @@ class NewtonMaster:
         slopes, residual = np.empty((K, p)), np.empty(K)
         faces(
             core.X,
+            core.lift,
             q,
             core.alpha,
             neurons.sign,
@@ -126,7 +127,7 @@ class NewtonMaster:
         _settle(neurons, residual, basis, sizes)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         columns = np.empty((offsets[-1], core.n))
-        model_columns(core.X, neurons.sign, role, basis, sizes, offsets, columns)
+        model_columns(core.X, core.lift, neurons.sign, role, basis, sizes, offsets, columns)
         rows = core.on_rows(columns.T)
         own = core.without_affine(rows, None if core.model.quadratic else weights)
         free = own * np.sqrt(weights)[:, None]
@@ -157,6 +158,7 @@ class NewtonMaster:
             slope = np.einsum("kp,kp->k", model.slopes, delta)
             kinks_ahead(
                 self.core.X,
+                self.core.lift,
                 q,
                 neurons.sign,
                 neurons.amplitude,
@@ -188,7 +190,7 @@ class NewtonMaster:
             alive = along > 1e-12 * neurons.amplitude
             planes = np.where(alive[:, None], moved / np.where(alive, size, 1.0)[:, None], 0.0)
             if t == 1.0:
-                snap(core.X, model.role, planes, alive & (length >= 1.0))
+                snap(core.X, core.lift, model.role, planes, alive & (length >= 1.0))
             trial = Neurons(neurons.sign, size, planes).take(alive)
             found = core.state(trial)
             if found.value < value:

@@ -17,7 +17,7 @@ from .events import Callback, all_of, as_callbacks
 from .frontier import Frontier, saved_state
 from .oracle import SupBound
 from .parallel import count_threads
-from .pricing import Pricing
+from .pricing_choice import get_pricing
 from .proof_watcher import ProofWatcher
 from .sweep import sup_eta_1d, sup_eta_2d
 from .sweep_3d import sup_eta_3d
@@ -58,6 +58,18 @@ def bound_sup(
     if core.d == 0 or not np.any(q):
         return SupBound(
             0.0, 0.0, np.zeros(core.d), 0.0, np.zeros((0, core.d)), np.zeros(0), True, 0, 0.0
+        )
+    if not core.lift:
+        from .origin_proof import sup_eta_origin
+
+        return sup_eta_origin(
+            core.X,
+            q,
+            threshold,
+            time_limit=time_limit,
+            n_jobs=n_threads,
+            should_stop=should_stop,
+            stop_at_violation=stop_at_violation,
         )
     if core.d == 1:
         return sup_eta_1d(core.X, q, threshold=threshold)
@@ -173,7 +185,7 @@ def prove(
     primal = core.state(neurons).primal
     attained = 0.0
     if core.d > 2:
-        search = Pricing(core, n_jobs=n_jobs, random_state=random_state)
+        search = get_pricing(core, n_jobs=n_jobs, random_state=random_state)
         attained = search.search(core.on_points(lowered), neurons, SEARCH_STARTS).sup
     constant = reduction.constant / reduction.y_scale**2
     slack = 0.9 * tol * (primal + constant)
@@ -229,5 +241,5 @@ def search_sup(problem: RadonTVProblem, q: Array) -> float:
     if core.d <= 2:
         sup = bound_sup(core, lowered, math.inf).attained
     else:
-        sup = Pricing(core).search(lowered, Neurons.none(core.d), SEARCH_STARTS).sup
+        sup = get_pricing(core).search(lowered, Neurons.none(core.d), SEARCH_STARTS).sup
     return sup * reduction.x_scale * reduction.y_scale

@@ -41,7 +41,7 @@ def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
             neurons = neurons.take(~useless)
             continue
         # Columns live in the complement of the affine functions, whatever rounding says.
-        dimension = core.n - core.basis.rank - 1
+        dimension = core.n - core.basis.columns.shape[1]
         null = _null_space(columns / length, dimension) / length[:, None]
         if null.shape[1] == 0:
             break

@@ -57,7 +57,7 @@ def run_faces(core: Core, neurons: Neurons, q: np.ndarray) -> dict[str, np.ndarr
         "slopes": np.empty((K, p)),
         "residual": np.empty(K),
     }
-    kernels.faces(core.X, q, core.alpha, neurons.sign, neurons.planes, *out.values())
+    kernels.faces(core.X, 1.0, q, core.alpha, neurons.sign, neurons.planes, *out.values())
     return out
 
 
@@ -115,7 +115,7 @@ def test_model_columns_and_expand_equal_their_formulas(core: Core) -> None:
     offsets = np.concatenate([[0], np.cumsum(found["sizes"])])
     out = np.empty((offsets[-1], core.n))
     kernels.model_columns(
-        core.X, neurons.sign, found["role"], found["basis"], found["sizes"], offsets, out
+        core.X, 1.0, neurons.sign, found["role"], found["basis"], found["sizes"], offsets, out
     )
     coordinates = np.random.default_rng(0).standard_normal(offsets[-1])
     delta = np.empty(neurons.planes.shape)
@@ -191,7 +191,7 @@ def test_kinks_ahead_equal_sorted_crossings(core: Core) -> None:
     slope = 0.1 * rng.standard_normal(200)
     length, blocker = np.empty(200), np.empty(200, dtype=np.int64)
     kernels.kinks_ahead(
-        core.X, q, neurons.sign, neurons.amplitude, planes, role, delta, slope, length, blocker
+        core.X, 1.0, q, neurons.sign, neurons.amplitude, planes, role, delta, slope, length, blocker
     )
     assert 0 < (blocker >= 0).sum() < 200
     for k in range(200):
@@ -213,7 +213,7 @@ def test_snap_puts_held_points_on_their_planes(core: Core) -> None:
     alive = np.ones(8, dtype=bool)
     alive[-1] = False
     snapped = moved.copy()
-    kernels.snap(core.X, role, snapped, alive)
+    kernels.snap(core.X, 1.0, role, snapped, alive)
     margins = snapped @ core.lifted.T
     assert np.abs(margins[:-1][on[:-1]]).max() <= ON_PLANE
     np.testing.assert_allclose(np.linalg.norm(snapped[:-1, :-1], axis=1), 1.0, rtol=ROUNDING)

@@ -176,7 +176,7 @@ def test_the_core_evaluates_the_original_objective(problem: RadonTVProblem) -> N
     core, r = Core.of(problem), problem.reduction
     network = r.raise_network(random_network(r.rank, 4, 0))
     neurons = core.from_network(r.lower_network(network))
-    value, q = core.state(neurons)
+    value, q, *_ = core.state(neurons)
     fitted = problem.refit_affine(network)
     assert r.y_scale**2 * value + r.constant == pytest.approx(problem.objective(fitted), rel=1e-8)
     assert np.abs(core.basis.columns.T @ q).max() <= IDENTITY * np.abs(q).sum()
@@ -200,6 +200,30 @@ def test_affine_columns_are_affine_in_rows_of_tiny_weight(d: int) -> None:
     s = weights / weights.sum()
     q = rng.standard_normal(20) * s
     along = float(np.linalg.norm(basis.columns.T @ q))
-    assert along <= basis.distance(q, s) <= 1.001 * along
+    live = np.ones(20, dtype=bool)
+    length = np.linalg.norm(basis.columns, axis=1)
+    radius = basis.radius(q, s, live)
+    assert np.all((along * length <= radius) & (radius <= 1.001 * along * length))
+    # What the radius is for: a vector that near is in the null space.
+    gram = (basis.columns * s[:, None]).T @ basis.columns
+    e = s * (basis.columns @ np.linalg.solve(gram, basis.columns.T @ q))
+    assert np.all(np.abs(e) <= s * radius)
     projected = project_out_affine(basis, q, s)
-    assert basis.distance(projected, s) <= 1e-14 * np.sqrt(np.sum(q * q / s))
+    least = 1e-14 * np.sqrt(np.sum(q * q / s))
+    assert np.all(basis.radius(projected, s, live) <= least * length)
+
+
+def test_only_movable_rows_are_moved() -> None:
+    rng = np.random.default_rng(1)
+    X, s = rng.standard_normal((20, 2)), np.full(20, 1 / 20)
+    basis = RadonTVProblem(X, X[:, 0], 0.1).affine
+    movable = np.arange(20) < 8
+    q = rng.standard_normal(20)
+    moved = project_out_affine(basis, q, s, movable)
+    assert np.array_equal(moved[~movable], q[~movable])
+    np.testing.assert_allclose(basis.columns.T @ moved, 0.0, atol=1e-13)
+    assert np.array_equal(basis.radius(moved, s, movable) > 0, movable)
+    # Two rows cannot restore three equations: then all of them move.
+    few = np.arange(20) < 2
+    assert not np.array_equal(project_out_affine(basis, q, s, few)[~few], q[~few])
+    assert np.isinf(basis.radius(q, s, few)[few]).all()
