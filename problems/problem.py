@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,20 +21,20 @@ from .checks import (
     check_features,
     refuse_vanishing,
 )
-from .dual import duality_gap, eta
+from .dual import eta
 from .exact_fit_losses import BandLoss
 from .losses import Loss, get_loss
+from .measured_reduction import MeasuredAffine, reduce_measured
+from .measurements import as_matrix
 from .network import RidgeSpline
+from .network_certificate import certify_network, resolution
 from .neuron_cost import FreeBias, check_skip, get_bias
 from .origin_reduction import reduce_origin
 from .reductions import Reduction, reduce
+from .sampling import Sampling
 
 SupOracle = Callable[["RadonTVProblem", Array], float]
 """Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
-
-
-MOST_ROUNDING = 1e-9
-"""Part of the objective of the best constant that may be put down to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,8 @@ class RadonTVProblem:
     skip : {"affine", "none"}, default="affine"
         Which functions are free: all affine ones, or none (f = 0 then is the optimum for large
         alpha). Free biases need "affine".
+    measurements : array or sparse matrix of shape (n_measurements, n_points), default=None
+        M: y_i then is not f(x_i), but sum_j M_ij f(x_j); see `problems.measurements`.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class RadonTVProblem:
     sample_weight: Array | None = None
     bias: FreeBias = field(default="free", kw_only=True)  # type: ignore[assignment]
     skip: str = field(default="affine", kw_only=True)
+    measurements: Any = field(default=None, kw_only=True)
     s: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -95,13 +99,20 @@ class RadonTVProblem:
             raise ValueError("X has 0 samples; at least one is needed.")
         if X.shape[1] == 0:
             raise ValueError("X has 0 features; at least one is needed.")
-        if len(X) != len(y):
+        measured = self.measurements is not None
+        if len(X) != len(y) and not measured:
             raise ValueError(f"X has {len(X)} rows but y has {len(y)} entries; they must agree.")
-        weights = as_weights("sample_weight", self.sample_weight, len(X))
+        if len(y) == 0:
+            raise ValueError("y has 0 entries; at least one is needed.")
+        weights = as_weights("sample_weight", self.sample_weight, len(y))
         loss, bias = get_loss(self.loss), get_bias(self.bias)
         check_skip(self.skip, bias)
+        if measured and not bias.free_bias:
+            raise ValueError(
+                f"measurements need bias='free', got bias={bias.name!r}; leave one of them out."
+            )
         loss.check_targets(y[weights > 0])
-        if isinstance(loss, BandLoss):
+        if isinstance(loss, BandLoss) and not measured:
             loss.check_feasible(X[weights > 0], y[weights > 0])
         for name, value in {
             "X": X,
@@ -109,6 +120,7 @@ class RadonTVProblem:
             "alpha": as_positive("alpha", self.alpha),
             "loss": loss,
             "bias": bias,
+            "measurements": as_matrix(self.measurements, len(y), len(X)) if measured else None,
             "sample_weight": None if self.sample_weight is None else weights,
             "s": weights,
         }.items():
@@ -120,6 +132,11 @@ class RadonTVProblem:
         return len(self.X)
 
     @property
+    def n_rows(self) -> int:
+        """Number of targets: of samples, or of measurements."""
+        return len(self.y)
+
+    @property
     def n_features(self) -> int:
         """Number of columns of X."""
         return int(self.X.shape[1])
@@ -128,6 +145,8 @@ class RadonTVProblem:
     def reduction(self) -> Reduction:
         """The same problem on distinct, centred, rotated and scaled rows."""
         given = self.X, self.y, self.s, self.alpha, self.loss
+        if self.measurements is not None:
+            return reduce_measured(self.sampling, self.affine, *given[1:])
         return reduce(*given) if self.bias.free_bias else reduce_origin(*given, self.bias, self.skip)
 
     @cached_property
@@ -140,8 +159,13 @@ class RadonTVProblem:
         kind = self.loss.key
         if not (self.bias.free_bias and self.skip == "affine"):
             kind += f" bias={self.bias.key} skip={self.skip}"
+        arrays = [np.array([self.alpha]), self.X, self.y, self.s]
+        if self.measurements is not None:
+            kind += f" measurements {len(self.y)} {self.measurements.nnz}"
+            parts = self.measurements.indptr, self.measurements.indices, self.measurements.data
+            arrays += [np.asarray(part, dtype=np.float64) for part in parts]
         digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {kind}\n".encode())
-        for values in (np.array([self.alpha]), self.X, self.y, self.s):
+        for values in arrays:
             digest.update((values + 0.0).astype("<f8").tobytes())
         return digest.hexdigest()
 
@@ -149,18 +173,36 @@ class RadonTVProblem:
     def affine(self) -> AffineBasis:
         """Orthonormal basis of the free functions on the rows of positive weight."""
         if self.skip == "none":
-            return AffineBasis.none(int(self._live.sum()), self.n_features)
-        return AffineBasis.of(self.X[self._live], self.s[self._live])
+            return AffineBasis.none(int(self.live.sum()), self.n_features)
+        if self.measurements is not None:
+            return MeasuredAffine.of_samples(self.sampling, self.live_weights)
+        return AffineBasis.of(self.X[self.live], self.live_weights)
 
     @cached_property
-    def _radius(self) -> float:
-        """Largest distance of a row from the mean: |eta_e| <= 2 radius sum_i |e_i|."""
-        apart = self.X[self._live] - self.affine.mean
+    def radius(self) -> float:
+        """Largest distance of a point from the mean: |eta_e| <= 2 radius sum_i |e_i|."""
+        apart = self.sampling.points - self.affine.mean
         return float(np.sqrt(np.max(np.einsum("ij,ij->i", apart, apart), initial=0.0)))
 
     @cached_property
-    def _live(self) -> np.ndarray:
+    def live(self) -> np.ndarray:
+        """Which rows have a positive weight."""
         return self.s > 0
+
+    @cached_property
+    def live_targets(self) -> Array:
+        """Targets of rows with a positive weight."""
+        return self.y[self.live]
+
+    @cached_property
+    def live_weights(self) -> Array:
+        """Weights that are positive."""
+        return self.s[self.live]
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """How rows look at a function."""
+        return Sampling(self.X, self.live, self.measurements)
 
     @property
     def sparsity_bound(self) -> int:
@@ -168,11 +210,12 @@ class RadonTVProblem:
 
         n without a skip connection.
         """
+        rows = self.reduction.n_distinct if self.measurements is None else len(self.live_targets)
         if self.skip == "none":
-            return self.reduction.n_distinct
-        if not self.bias.free_bias:
-            return self.reduction.n_distinct - self.affine.rank - 1
-        return self.reduction.n_distinct - self.reduction.rank - 1
+            return rows
+        if self.measurements is not None or not self.bias.free_bias:
+            return rows - self.affine.columns.shape[1]
+        return rows - self.reduction.rank - 1
 
     def with_alpha(self, alpha: float) -> RadonTVProblem:
         """Return the problem with another penalty."""
@@ -185,12 +228,12 @@ class RadonTVProblem:
         hyperplanes that agree to rounding would otherwise fit the data at no cost.
         """
         check_features(self, network, "network")
-        live, merged = self._live, self._merged(network)
-        values = self.loss.value(self.y[live], merged(self.X[live]))
-        return float(self.s[live] @ values) + self.alpha * self.penalty(merged)
+        merged = self.merged(network)
+        values = self.loss.value(self.live_targets, self.sampling.values(merged))
+        return float(self.live_weights @ values) + self.alpha * self.penalty(merged)
 
-    def _merged(self, network: RidgeSpline) -> RidgeSpline:
-        # What merging moves into the affine part must be free.
+    def merged(self, network: RidgeSpline) -> RidgeSpline:
+        """Return the network with equal and antipodal neurons merged, if affine parts are free."""
         return network.merged() if self.skip == "affine" else network
 
     def penalty(self, network: RidgeSpline) -> float:
@@ -199,10 +242,10 @@ class RadonTVProblem:
         Without skip connection, intercept and coef are made of neurons: |c0| times the price of a
         constant, and two neurons relu(c.x) - relu(-c.x).
         """
-        a, _, kappa = self._atoms(self._merged(network), np.zeros(self.n_samples))
+        a, _, kappa = self.atoms(self.merged(network), np.zeros(self.n_rows))
         return float(np.abs(a) @ kappa)
 
-    def _atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
+    def atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
         """Return amplitudes, eta_q and prices kappa of what `network` pays for."""
         a, kappa = network.amplitudes, self.bias.of(network.weights, network.biases)
         values = self.eta(q, network.weights, network.biases)
@@ -210,7 +253,7 @@ class RadonTVProblem:
             coef, size = network.coef, float(np.linalg.norm(network.coef))
             if network.intercept != 0.0:
                 a, kappa = np.append(a, network.intercept), np.append(kappa, self.bias.of_constant)
-                values = np.append(values, float(q.sum()))
+                values = np.append(values, float(self.sampling.to_points(q).sum()))
             if size > 0.0:
                 pair = np.array([coef, -coef]) / size
                 a, kappa = np.append(a, [size, -size]), np.append(kappa, [1.0, 1.0])
@@ -228,34 +271,29 @@ class RadonTVProblem:
 
     def _refit(self, network: RidgeSpline) -> tuple[RidgeSpline, Array]:
         """Return the network with refitted affine part, and the pseudo-residuals p (n_live,)."""
-        live, B = self._live, self.affine.columns
-        if self.skip == "none" and self.loss.smooth:
-            return network, -self.loss.gradient(self.y[live], network(self.X[live]))
-        y, s = self.y[live], self.s[live]
-        offset = network(self.X[live])
-        if self.skip == "affine":
-            offset = network.with_affine(np.zeros(self.n_features), 0.0)(self.X[live])
-        if self.loss.quadratic:
+        loss, y, s, B = self.loss, self.live_targets, self.live_weights, self.affine.columns
+        own = self.sampling.values(network)
+        if self.skip == "none":
+            p = -loss.gradient(y, own) if loss.smooth else None
+            return network, fit_with_multipliers(loss, y, s, own, B, self._spread)[1] if p is None else p
+        offset = self.sampling.values(network.with_affine(np.zeros(self.n_features), 0.0))
+        p = None
+        if loss.quadratic:
             theta = B.T @ (s * (y - offset))
             theta = theta + B.T @ (s * (y - offset - B @ theta))
+        elif loss.smooth:
+            theta = fit_smooth(loss, y, s, offset, B, B.T @ (s * (own - offset)))
         else:
-            own = network(self.X[live]) - offset
-            start = B.T @ (s * own)
-            if self.loss.smooth:
-                theta = fit_smooth(self.loss, y, s, offset, B, start)
-            else:
-                theta, p = fit_with_multipliers(self.loss, y, s, offset, B, self._spread)
-        refitted = network
-        if self.skip == "affine":
-            refitted = network.with_affine(*self.affine.evaluate(theta))
-        if self.loss.smooth:
-            p = -self.loss.gradient(y, refitted(self.X[live]))
+            theta, p = fit_with_multipliers(loss, y, s, offset, B, self._spread)
+        refitted = network.with_affine(*self.affine.evaluate(theta))
+        if p is None:
+            p = -loss.gradient(y, self.sampling.values(refitted))
         return refitted, p
 
     @property
     def _spread(self) -> float:
         """Size of the residuals of a constant fit: the natural mu of an `Envelope`."""
-        y, s = self.y[self._live], self.s[self._live]
+        y, s = self.live_targets, self.live_weights
         size = float(s @ np.abs(y - s @ y)) if self.loss.translates else 1.0
         return size if size > 0.0 else 1.0
 
@@ -269,8 +307,8 @@ class RadonTVProblem:
         return self._dual_point(self._refit(network)[1])
 
     def _dual_point(self, p: Array) -> Array:
-        q = np.zeros(self.n_samples)
-        q[self._live] = self.s[self._live] * p
+        q = np.zeros(self.n_rows)
+        q[self.live] = self.live_weights * p
         return self.project(q)
 
     def project(self, q: Array) -> Array:
@@ -278,58 +316,34 @@ class RadonTVProblem:
 
         Rows at the ends of the domain of l* stay there if the others suffice.
         """
-        live, projected = self._live, np.zeros(self.n_samples)
+        live, projected = self.live, np.zeros(self.n_rows)
         own, s = np.asarray(q)[live], self.s[live]
-        movable = self._movable(own / s)
+        movable = self.movable(own / s)
         projected[live] = project_out_affine(self.affine, own, s, movable)
         return projected
 
-    def _movable(self, p: Array) -> np.ndarray:
-        """Return which p are clear of the ends of the domain of l*."""
-        low, high = self.loss.dual_interval(self.y[self._live])
+    def movable(self, p: Array) -> np.ndarray:
+        """Return which p of live rows are clear of the ends of the domain of l*."""
+        low, high = self.loss.dual_interval(self.live_targets)
         clear = 1e-9 * np.minimum(high - low, 1.0)
         inner: np.ndarray = (p >= low + clear) & (p <= high - clear)
         return inner
 
-    def evaluation_error(self, network: RidgeSpline) -> Array:
-        """Return a bound of the rounding error of y_i - f(x_i) and of sums over rows, per row.
-
-        (n + d + K + 8) u times the sum of the absolute values of the terms of y_i - f(x_i), u the
-        unit roundoff of float64; zero-weight rows are left out.
-        """
-        X = np.abs(self.X[self._live])
-        terms = np.abs(self.y[self._live]) + X @ np.abs(network.coef) + abs(network.intercept)
-        hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
-        terms += hidden @ np.abs(network.amplitudes)
-        count = len(X) + self.n_features + network.n_neurons + 8
-        error: Array = count * 0.5 * np.finfo(np.float64).eps * terms
-        return error
-
     def resolution(self, network: RidgeSpline) -> float:
-        """Return the objective that rounding alone produces when the network is evaluated.
-
-        `Loss.resolution` of 8 e_i, e_i the error of `evaluation_error`: with residuals no larger
-        than e the terms of a gap add up to less than that. Never more than the
-        larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding the targets produces: a
-        network whose values rounding changes by more (huge terms that cancel, an offset that hides
-        the targets) has not been evaluated, and its gap must not count as 0.
-        """
-        s, y = self.s[self._live], self.y[self._live]
-        own = self.loss.resolution(s, 8.0 * self.evaluation_error(network))
-        mean = float(y[0] + s @ (y - y[0]))
-        spread = float(s @ self.loss.value(y, np.full_like(y, mean))) if self.loss.translates else 1.0
-        targets = self.loss.resolution(s, 0.5 * np.finfo(np.float64).eps * np.abs(y))
-        return min(own, max(MOST_ROUNDING * spread, targets))
+        """Return the objective that rounding alone produces when the network is evaluated."""
+        return resolution(self, network)
 
     def eta(self, q: Array, weights: Array, biases: Array) -> Array:
-        """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
-        return eta(self.X, q, weights, biases)
+        """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,).
+
+        With measurements M the sum runs over points, with M^T q in place of q.
+        """
+        return eta(self.X, self.sampling.to_points(q), weights, biases)
 
     def dual_value(self, q: Array) -> float:
         """Return D(q) = -sum_i s_i l*(y_i, -q_i / s_i); a bound on F* only if q is feasible."""
-        live = self._live
-        s = self.s[live]
-        return -float(s @ self.loss.conjugate(self.y[live], -q[live] / s))
+        s = self.live_weights
+        return -float(s @ self.loss.conjugate(self.live_targets, -q[self.live] / s))
 
     def certificate(
         self,
@@ -359,81 +373,7 @@ class RadonTVProblem:
         dual_point : ndarray of shape (n_samples,), default=None
             Another q to use; it is projected onto [1 X]^T q = 0.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            primal, tiny = self.objective(network), np.finfo(float).tiny
-        met = not isinstance(self.loss, BandLoss)
-        if not np.isfinite(primal) and met:
-            raise ValueError(
-                f"the objective of the network is {primal}; it overflows, so rescale the network's "
-                "amplitudes or the data."
-            )
-        live = self._live
-        y, s = self.y[live], self.s[live]
-        merged = fitted = self._merged(network)
-        if self.loss.smooth or dual_point is None:
-            merged = fitted = self.refit_affine(merged)
-        z = fitted(self.X[live])
-        q = self.dual_point(merged) if dual_point is None else self.project(dual_point)
-        amplitudes, values, kappa = self._atoms(merged, q)
-        sizes = np.abs(values) / kappa
-        attained = max(float(sizes.max(initial=0.0)), sup_attained or 0.0)
-        # What holds must hold for a vector nearby that is in the null space exactly.
-        radius = self.affine.radius(q[live], s, self._movable(q[live] / s))
-        spare = 2.0 * self._radius * float(s @ radius)
-        bound = max(float(sup_bound), attained) + spare
-        proved = duality_gap(
-            self.loss,
-            y,
-            s,
-            z,
-            q[live],
-            amplitudes,
-            values,
-            self.alpha * kappa,
-            self.alpha,
-            bound,
-            self.evaluation_error(fitted),
-            radius,
-            spare,
-        )
-        resolution = self.resolution(fitted)
-        # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
-        least = -float(s @ self.loss.conjugate(y, np.zeros_like(y)))
-        if np.isfinite(primal):
-            gain = self._gain_of_refit(network, fitted, primal)
-            gap = float(min(proved.gap + gain, primal - least))
-            dual = primal - gap
-        else:
-            gap, dual = np.inf, max(self.dual_value(proved.scale * q), least)
-        return Certificate(
-            primal=primal,
-            dual=dual,
-            gap=gap,
-            relative_gap=0.0 if gap <= resolution else gap / max(abs(primal), tiny),
-            sup_bound=bound,
-            sup_attained=attained,
-            scope=scope,
-            alpha=self.alpha,
-            scale=proved.scale,
-            n_neurons=merged.n_neurons,
-            sparsity_bound=self.sparsity_bound,
-            resolution=resolution,
-            network=network,
-            dual_point=q,
-            digest=self.digest,
-        )
-
-    def _gain_of_refit(self, network: RidgeSpline, fitted: RidgeSpline, primal: float) -> float:
-        """Return an upper bound of F(network) - F(fitted), rounding of both included."""
-        live = self._live
-        slope = self.s[live] * self.loss.gradient(self.y[live], network(self.X[live]))
-        better = self.objective(fitted)
-        if not better < np.inf:
-            return 0.0
-        count = len(slope) + network.n_neurons + 8
-        rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
-        rounding += 2.0 * float(np.abs(slope) @ self.evaluation_error(network))
-        return max(primal - better, 0.0) + rounding
+        return certify_network(self, network, sup_bound, scope, sup_attained, dual_point)
 
     def alpha_max(self, oracle: SupOracle | None = None) -> float:
         """Return sup |eta_q0| at the best affine fit: the optimum is affine iff alpha is no less.

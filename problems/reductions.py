@@ -16,7 +16,7 @@ down and networks, dual points and bounds back up:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,9 @@ class Reduction:
         Distinct inputs with positive weight, centred, rotated, scaled.
     y, s : ndarray of shape (n_rows,)
         Reduced targets, and weights that sum to 1.
-    points : ndarray of shape (n_rows,) or None
-        Row of X that each of them belongs to; None if there is one for each row of X in order.
+    points : ndarray of shape (n_rows,), sparse array of shape (n_rows, n_distinct) or None
+        Row of X that each of them belongs to, or the matrix of measurements; None if there is one
+        for each row of X in order.
     alpha : float
         alpha / (x_scale * y_scale).
     groups : ndarray of shape (n_samples,)
@@ -60,7 +61,7 @@ class Reduction:
     X: Array
     y: Array
     s: Array
-    points: np.ndarray | None
+    points: Any
     alpha: float
     groups: np.ndarray
     centre: Array

@@ -380,7 +380,9 @@ class ColumnGeneration:
         ):
             # Stopped early: the last network's own dual point may be better.
             self._price(self.q, self._new_starts())
-        rest = problem.y - (problem.X @ reduction.coef + reduction.intercept)
+        rest = problem.y
+        if problem.measurements is None:
+            rest = rest - (problem.X @ reduction.coef + reduction.intercept)
         q = reduction.raise_dual(self.bound.q, rest, problem.s)
         if self.proof is not None and self.bound.scope is Scope.GLOBAL:
             return network, certify_bound(problem, network, q, self.proof)

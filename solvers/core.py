@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.affine import AffineBasis
@@ -14,7 +15,9 @@ from ..problems.affine_fit import fit_smooth, fit_with_multipliers
 from ..problems.checks import Array
 from ..problems.envelope import Envelope
 from ..problems.losses import Loss
+from ..problems.measured_reduction import MeasuredAffine
 from ..problems.reductions import Reduction
+from ..problems.sampling import Sampling
 from .cholesky import factorise, solve
 
 
@@ -84,8 +87,8 @@ class Core:
     X : ndarray of shape (n, d)
         Distinct points.
     y, s : ndarray of shape (n_rows,)
-    points : ndarray of shape (n_rows,) or None
-        Point of each row; None if rows are points.
+    points : ndarray of shape (n_rows,), sparse array of shape (n_rows, n) or None
+        Point of each row, or the matrix M of measurements; None if rows are points.
     alpha : float
     loss : Loss
         The loss of the problem, for bounds.
@@ -100,7 +103,7 @@ class Core:
     X: Array
     y: Array
     s: Array
-    points: np.ndarray | None
+    points: Any
     alpha: float
     loss: Loss
     model: Loss
@@ -112,10 +115,12 @@ class Core:
     def of(cls, problem: RadonTVProblem) -> Core:
         """Return the core of a problem."""
         r = problem.reduction
-        rows = r.X if r.points is None else r.X[r.points]
-        basis = AffineBasis.none(len(rows), r.rank)
-        if problem.skip == "affine":
-            basis = AffineBasis.of(rows, r.s)
+        basis = AffineBasis.none(len(r.y), r.rank)
+        if problem.measurements is not None:
+            everything = np.ones(len(r.y), dtype=bool)
+            basis = MeasuredAffine.of_samples(Sampling(r.X, everything, r.points), r.s)
+        elif problem.skip == "affine":
+            basis = AffineBasis.of(r.X if r.points is None else r.X[r.points], r.s)
         model = problem.loss
         if not model.smooth:
             model = first_envelope(problem.loss, r, basis)
@@ -144,12 +149,16 @@ class Core:
 
     def on_rows(self, values: Array) -> Array:
         """Return values at points, of shape (n,) or (n, m), at the rows."""
-        return values if self.points is None else values[self.points]
+        if self.points is None:
+            return values
+        return self.points @ values if issparse(self.points) else values[self.points]
 
     def on_points(self, q: Array) -> Array:
         """Return the sums of q over the rows of each point, shape (n,)."""
         if self.points is None:
             return q
+        if issparse(self.points):
+            return np.asarray(self.points.T @ q)
         sums: Array = np.bincount(self.points, weights=q, minlength=self.n)
         return sums
 
@@ -259,7 +268,11 @@ def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Enve
         centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1]
         return Envelope(loss, centre, 0.1 * mu)
     q = s * (y - B @ (B.T @ (s * y)))
-    sums = q if reduction.points is None else np.bincount(reduction.points, weights=q)
+    sums = q
+    if issparse(reduction.points):
+        sums = reduction.points.T @ q
+    elif reduction.points is not None:
+        sums = np.bincount(reduction.points, weights=q)
     order = np.argsort(reduction.X, axis=0)
     largest = 0.0
     for k, column in enumerate(order.T):

@@ -221,7 +221,8 @@ def certify_bound(
     """
     reduction = problem.reduction
     projected = problem.project(q)
-    moved = float(np.abs(projected - q).sum()) * (
+    reach = float(problem.sampling.reach.max(initial=0.0))
+    moved = float(np.abs(projected - q).sum()) * reach * (
         2.0 * float(np.linalg.norm(reduction.X, axis=1).max(initial=0.0)) * reduction.x_scale
     )
     unit = reduction.x_scale * reduction.y_scale

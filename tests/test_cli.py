@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold
 from typer.testing import CliRunner
 
-from radontv import RadonTVRegressor, cli, results
+from radontv import RadonTVRegressor, RadonTVRegressorCV, cli, results
 from radontv.models import load_model, write_json
 from radontv.problems import Certificate
 from radontv.problems.atomic_files import whole_file
@@ -212,6 +213,92 @@ def test_names_with_dollar_signs_are_no_formulas():
     assert Path("here/function.png").exists()
 
 
+# --- cross-validation --------------------------------------------------------------------------
+
+
+def test_cv_chooses_alpha_as_the_estimator_does(table):
+    said = run("fit", "--cv", table, "--target", "effect", "--test-fraction", 0, "--no-plots")
+    read = read_table(table, "effect")
+    folds = KFold(5, shuffle=True, random_state=0)
+    expected = RadonTVRegressorCV(cv=folds).fit(read.X, read.y)
+    model = load_model(Path("data-radontv"))
+    tuning = model.summary.tuning
+    assert np.allclose(tuning.alphas, expected.alphas_, rtol=1e-9)
+    assert np.allclose(tuning.errors, expected.mse_path_, rtol=1e-6)
+    assert np.allclose(tuning.mean, expected.mean_error_, rtol=1e-6)
+    assert np.allclose(tuning.standard_error, expected.standard_error_, rtol=1e-6)
+    assert tuning.chosen == expected.best_index_
+    assert model.certificate.alpha == tuning.alphas[tuning.chosen]
+    written = column("data-radontv/predictions.csv", "prediction")
+    assert np.allclose(written, expected.predict(read.X), atol=1e-6)
+    assert "fold 4: 20 alphas" in said
+    lines = said.splitlines()
+    header = next(k for k, line in enumerate(lines) if "typical error   mean squared" in line)
+    assert "by 5-fold cross-validation" in lines[header - 1]
+    rows = [line.split() for line in lines[header + 1 : header + 21]]
+    assert [float(row[0]) for row in rows] == pytest.approx(tuning.alphas, rel=1e-3)
+    assert [float(row[1]) for row in rows] == pytest.approx(np.logspace(0, -3, 20), rel=1e-2)
+    assert [float(row[2]) ** 2 for row in rows] == pytest.approx(tuning.mean, rel=1e-3)
+    assert [len(row) for row in rows] == [7 if k == tuning.chosen else 5 for k in range(20)]
+    assert (Path("data-radontv") / "report.txt").read_text() in said
+
+
+def test_cv_with_a_number_and_the_rule_of_one_standard_error(table):
+    options = ["--target", "effect", "--no-plots", "--quiet"]
+    assert run("fit", table, "--cv", 3, *options) == ""
+    least = load_model(Path("data-radontv")).summary.tuning
+    assert run("fit", table, "--cv=3", "--one-se", *options) == ""
+    model = load_model(Path("data-radontv"))
+    tuning = model.summary.tuning
+    assert np.shape(tuning.errors) == (20, 3)
+    assert tuning.errors == least.errors
+    assert tuning.chosen < least.chosen
+    assert "within one standard error" in Path("data-radontv/report.txt").read_text()
+    assert "cross-validation" in Path("data-radontv/report.txt").read_text()
+
+
+def test_where_cv_stands_does_not_matter():
+    assert cli.with_folds(["--cv"]) == ["--cv", "5"]
+    assert cli.with_folds(["--cv", "10", "a.csv"]) == ["--cv", "10", "a.csv"]
+    assert cli.with_folds(["--cv", "a.csv", "--cv=3"]) == ["--cv", "5", "a.csv", "--cv=3"]
+    assert cli.with_folds(["a.csv", "--cv", "--quiet"]) == ["a.csv", "--cv", "5", "--quiet"]
+
+
+def test_cv_with_weights_and_affine_targets(frame):
+    frame["w"] = np.arange(60) % 3
+    frame.to_csv("data.csv", index=False)
+    run("fit", "data.csv", "--target", "effect", "--cv", 4, "--weights", "w",
+        "--test-fraction", 0, "--no-plots")  # fmt: skip
+    live = frame[frame["w"] > 0]
+    folds = KFold(4, shuffle=True, random_state=0)
+    expected = RadonTVRegressorCV(cv=folds).fit(live[["dose", "age"]], live["effect"], live["w"])
+    tuning = load_model(Path("data-radontv")).summary.tuning
+    assert np.allclose(tuning.errors, expected.mse_path_, rtol=1e-6)
+    write("x,y\n" + "".join(f"{k},{2 * k}\n" for k in range(12)))
+    run("fit", "data.csv", "--target", "y", "--no-plots", "--cv")
+    model = load_model(Path("data-radontv"))
+    assert model.summary.tuning.chosen == 0
+    assert model.network.n_neurons == 0
+
+
+def test_cv_within_a_time_limit_says_what_was_compared(table):
+    said = run("fit", table, "--target", "effect", "--cv", "--time-limit", 1e-6, "--no-plots")
+    assert "--time-limit ended the folds early: the 1 largest values were compared" in said
+    tuning = load_model(Path("data-radontv")).summary.tuning
+    assert tuning.mean[0] > 0 and tuning.mean[1:] == [None] * 19
+    assert tuning.chosen == 0
+
+
+def test_models_without_cross_validation_are_as_before(table):
+    run("fit", table, "--target", "effect", "--alpha", 0.01, "--no-plots")
+    path = Path("data-radontv/model.json")
+    fields = json.loads(path.read_text())
+    assert fields["summary"].pop("tuning") is None
+    path.write_text(json.dumps(fields))
+    assert load_model(path).summary.tuning is None
+    assert "cross-validation" not in Path("data-radontv/report.txt").read_text()
+
+
 # --- what is written, and over what ---------------------------------------------------------
 
 
@@ -346,6 +433,12 @@ GOOD = "x,y\n" + "".join(f"{k},{k * k}\n" for k in range(12))
         (GOOD, ["--out", ""], ["--out is empty"]),
         (GOOD, ["--alpha", "0"], ["--alpha", "positive"]),
         (GOOD, ["--alpha", "1", "--alpha-ratio", "1"], ["exclude"]),
+        (GOOD, ["--alpha", "1", "--cv"], ["--cv chooses alpha", "--alpha has no use"]),
+        (GOOD, ["--alpha-ratio", "1", "--cv", "3"], ["--alpha-ratio has no use"]),
+        (GOOD, ["--cv", "1"], ["--cv is 1", "at least 2"]),
+        (GOOD, ["--cv", "-3"], ["--cv is -3", "at least 2"]),
+        (GOOD, ["--cv", "11"], ["--cv 11 needs at least 11 rows", "there are 10"]),
+        (GOOD, ["--one-se"], ["--one-se is a rule for --cv"]),
         (GOOD, ["--test-fraction", "1"], ["--test-fraction"]),
         (GOOD, ["--time-limit", "-1"], ["--time-limit", "positive"]),
         (GOOD, ["--out", "data.csv"], ["is a file", "name a folder"]),
@@ -510,3 +603,30 @@ def test_interrupt_keeps_the_best_network(folder):
     assert "You stopped the fit" in said
     assert "had not begun" in said
     assert load_model(Path("data-radontv")).certificate.primal > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupt_among_the_folds_ends_everything(folder, jobs):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(1500, 8)), columns=list("abcdefgh"))
+    frame["y"] = rng.normal(size=1500)
+    frame.to_csv("data.csv", index=False)
+    options = ["--target", "y", "--cv", "--jobs", jobs, "--no-plots"]
+    child = subprocess.Popen(
+        **program("fit", "data.csv", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in child.stdout:
+            if line.startswith("One line per fold"):
+                break
+        time.sleep(1.5)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130, said
+    assert said.strip() == "Stopped; written in data-radontv: nothing."

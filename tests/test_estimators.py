@@ -203,7 +203,7 @@ def test_extreme_scales_are_refused_before_solving(data, monkeypatch, change, me
     def fail(*args, **options):
         raise AssertionError("solved")
 
-    monkeypatch.setattr("radontv.estimators.solve", fail)
+    monkeypatch.setattr("radontv.fitting.solve", fail)
     with pytest.raises(ValueError, match=message):
         RadonTVRegressor(alpha=1e-2).fit(*change(*data))
 

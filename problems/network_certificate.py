@@ -1,0 +1,143 @@
+"""The certificate of a network: everything but the bound on sup |eta| is recomputed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .certificate import Certificate, Scope
+from .checks import Array
+from .dual import duality_gap
+from .exact_fit_losses import BandLoss
+from .network import RidgeSpline
+
+if TYPE_CHECKING:
+    from .problem import RadonTVProblem
+
+MOST_ROUNDING = 1e-9
+"""Part of the objective of the best constant that may be put down to rounding."""
+
+
+def certify_network(
+    problem: RadonTVProblem,
+    network: RidgeSpline,
+    sup_bound: float,
+    scope: Scope,
+    sup_attained: float | None,
+    dual_point: Array | None,
+) -> Certificate:
+    """Return the certificate; see `RadonTVProblem.certificate`."""
+    loss, tiny = problem.loss, np.finfo(float).tiny
+    with np.errstate(over="ignore", invalid="ignore"):
+        primal = problem.objective(network)
+    if not np.isfinite(primal) and not isinstance(loss, BandLoss):
+        raise ValueError(
+            f"the objective of the network is {primal}; it overflows, so rescale the network's "
+            "amplitudes or the data."
+        )
+    y, s = problem.live_targets, problem.live_weights
+    fitted = problem.merged(network)
+    if loss.smooth or dual_point is None:
+        fitted = problem.refit_affine(fitted)
+    q = problem.dual_point(fitted) if dual_point is None else problem.project(dual_point)
+    own = q[problem.live]
+    amplitudes, values, kappa = problem.atoms(fitted, q)
+    attained = max(float((np.abs(values) / kappa).max(initial=0.0)), sup_attained or 0.0)
+    # What holds must hold for a vector nearby that is in the null space exactly.
+    radius = problem.affine.radius(own, s, problem.movable(own / s))
+    spare = 2.0 * problem.radius * float((s * problem.sampling.reach) @ radius)
+    bound = max(float(sup_bound), attained) + spare
+    proved = duality_gap(
+        loss,
+        y,
+        s,
+        problem.sampling.values(fitted),
+        own,
+        amplitudes,
+        values,
+        problem.alpha * kappa,
+        problem.alpha,
+        bound,
+        evaluation_error(problem, fitted),
+        radius,
+        spare,
+    )
+    resolved = resolution(problem, fitted)
+    # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
+    least = -float(s @ loss.conjugate(y, np.zeros_like(y)))
+    if np.isfinite(primal):
+        gap = float(min(proved.gap + _gain_of_refit(problem, network, fitted, primal), primal - least))
+        dual, relative = primal - gap, 0.0 if gap <= resolved else gap / max(abs(primal), tiny)
+    else:
+        gap = relative = np.inf
+        dual = max(problem.dual_value(proved.scale * q), least)
+    return Certificate(
+        primal=primal,
+        dual=dual,
+        gap=gap,
+        relative_gap=relative,
+        sup_bound=bound,
+        sup_attained=attained,
+        scope=scope,
+        alpha=problem.alpha,
+        scale=proved.scale,
+        n_neurons=fitted.n_neurons,
+        sparsity_bound=problem.sparsity_bound,
+        resolution=resolved,
+        network=network,
+        dual_point=q,
+        digest=problem.digest,
+    )
+
+
+def evaluation_error(problem: RadonTVProblem, network: RidgeSpline) -> Array:
+    """Return a bound of the rounding error of y_i - z_i and of sums over rows, per live row.
+
+    (n + d + K + 8) u times the sum of the absolute values of the terms of y_i - z_i, u the
+    unit roundoff of float64; with measurements m more terms per row count.
+    """
+    sampling = problem.sampling
+    X = np.abs(sampling.points)
+    terms = X @ np.abs(network.coef) + abs(network.intercept)
+    hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
+    terms += hidden @ np.abs(network.amplitudes)
+    terms = np.abs(problem.live_targets) + sampling.sizes(terms)
+    count = len(terms) + problem.n_features + network.n_neurons + 7 + sampling.depth
+    error: Array = count * 0.5 * np.finfo(np.float64).eps * terms
+    return error
+
+
+def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
+    """Return the objective that rounding alone produces when the network is evaluated.
+
+    `Loss.resolution` of 8 e_i, e_i the error of `evaluation_error`: with residuals no larger
+    than e the terms of a gap add up to less than that. Never more than the
+    larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding the targets produces: a
+    network whose values rounding changes by more (huge terms that cancel, an offset that hides
+    the targets) has not been evaluated, and its gap must not count as 0.
+    """
+    s, y, loss = problem.live_weights, problem.live_targets, problem.loss
+    own = loss.resolution(s, 8.0 * evaluation_error(problem, network))
+    spread = 1.0
+    if loss.translates:
+        mean = float(y[0] + s @ (y - y[0]))
+        spread = float(s @ loss.value(y, np.full_like(y, mean)))
+    targets = loss.resolution(s, 0.5 * np.finfo(np.float64).eps * np.abs(y))
+    return min(own, max(MOST_ROUNDING * spread, targets))
+
+
+def _gain_of_refit(
+    problem: RadonTVProblem, network: RidgeSpline, fitted: RidgeSpline, primal: float
+) -> float:
+    """Return an upper bound of F(network) - F(fitted), rounding of both included."""
+    slope = problem.live_weights * problem.loss.gradient(
+        problem.live_targets, problem.sampling.values(network)
+    )
+    better = problem.objective(fitted)
+    if not better < np.inf:
+        return 0.0
+    count = len(slope) + network.n_neurons + 8
+    rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
+    rounding += 2.0 * float(np.abs(slope) @ evaluation_error(problem, network))
+    return max(primal - better, 0.0) + rounding
