@@ -8,19 +8,20 @@ coordinates: the constraint of the dual is |sum_i q_i relu(v.xi_i)| <= alpha on 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from .checks import Array, as_positive
+from .checks import Array, as_float_array, as_positive
 
 
 @dataclass(frozen=True)
 class FreeBias:
     """kappa = |w|_2: the bias costs nothing, and sum_k |a_k| |w_k| is RTV(f)."""
 
-    name: ClassVar[str] = "free"
+    name: ClassVar[str] = "free_bias"
     free_bias: ClassVar[bool] = True
 
     @property
@@ -31,6 +32,9 @@ class FreeBias:
     def of(self, weights: Array, biases: Array) -> Array:
         """Return kappa of unit w: 1."""
         return np.ones(len(biases))
+
+    def check_features(self, n_features: int) -> None:
+        """Accept all."""
 
     @property
     def of_constant(self) -> float:
@@ -54,7 +58,7 @@ class FreeBias:
 class NoBias(FreeBias):
     """Neurons relu(w.x) through the origin, kappa = |w|_2."""
 
-    name: ClassVar[str] = "none"
+    name: ClassVar[str] = "no_bias"
     free_bias: ClassVar[bool] = False
 
     def of(self, weights: Array, biases: Array) -> Array:
@@ -81,7 +85,7 @@ class PenalizedBias(FreeBias):
     """
 
     scale: float = 1.0
-    name: ClassVar[str] = "penalized"
+    name: ClassVar[str] = "penalized_bias"
     free_bias: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -114,33 +118,96 @@ class PenalizedBias(FreeBias):
         return vectors[:, :-1], self.scale * vectors[:, -1]
 
 
-BIASES: dict[str, type[FreeBias]] = {
+@dataclass(frozen=True, eq=False)
+class WeightedNorm(FreeBias):
+    """kappa = |L w|_2 with free biases: features, or directions, of unequal price.
+
+    L = diag(prices) makes feature k the more expensive the larger prices_k is; L^T L may be any
+    positive definite matrix, as the inverse covariance of the inputs (Mahalanobis). It is the
+    problem with inputs L^-T x and |w|_2.
+
+    Parameters
+    ----------
+    factor : array-like of shape (n_features,) or (n_features, n_features)
+        The diagonal of L, entries > 0, or L, invertible.
+    """
+
+    factor: Array
+    name: ClassVar[str] = "weighted_norm"
+
+    def __post_init__(self) -> None:
+        raw = np.asarray(self.factor)
+        factor = as_float_array("factor", raw, ndim=1 if raw.ndim < 2 else 2)
+        matrix = np.diag(factor) if factor.ndim == 1 else factor
+        if factor.ndim == 1 and not (factor > 0.0).all():
+            raise ValueError(f"factor must be > 0, but its least entry is {factor.min():.6g}.")
+        if matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"factor must be square, but has shape {matrix.shape}.")
+        condition = float(np.linalg.cond(matrix))
+        if not condition < 1e12:
+            raise ValueError(
+                f"factor has condition number {condition:.3g}; directions of price 0 would be "
+                "free, so make it invertible."
+            )
+        object.__setattr__(self, "factor", np.ascontiguousarray(matrix))
+
+    @property
+    def key(self) -> str:
+        """Name and a digest of L."""
+        digest = hashlib.sha256((self.factor + 0.0).astype("<f8").tobytes()).hexdigest()
+        return f"{self.name}({digest[:16]})"
+
+    def check_features(self, n_features: int) -> None:
+        """Raise a ValueError if L is of another size."""
+        if len(self.factor) != n_features:
+            raise ValueError(
+                f"factor is for {len(self.factor)} features, but X has {n_features}."
+            )
+
+    def of(self, weights: Array, biases: Array) -> Array:
+        """Return |L w| for unit w."""
+        return np.linalg.norm(weights @ self.factor.T, axis=1)
+
+    def coordinates(self, X: Array) -> Array:
+        """Return the rows L^-T x_i."""
+        return np.linalg.solve(self.factor.T, X.T).T
+
+    def vectors(self, weights: Array, biases: Array) -> Array:
+        """Return the rows L w."""
+        return weights @ self.factor.T
+
+    def hyperplanes(self, vectors: Array) -> tuple[Array, Array]:
+        """Return the rows L^-1 v, and biases of 0."""
+        return np.linalg.solve(self.factor, vectors.T).T, np.zeros(len(vectors))
+
+
+COSTS: dict[str, type[FreeBias]] = {
     cost.name: cost for cost in (FreeBias, PenalizedBias, NoBias)
 }
-"""The costs by the name that `RadonTVProblem(bias=...)` accepts."""
+"""The costs by the name that `RadonTVProblem(cost=...)` accepts."""
 
 SKIPS = ("affine", "none")
 """What `RadonTVProblem(skip=...)` accepts."""
 
 
-def get_bias(bias: str | FreeBias) -> FreeBias:
-    """Return the cost of that name, or `bias` itself if it already is one."""
-    if isinstance(bias, str) and bias in BIASES:
-        return BIASES[bias]()
-    if isinstance(bias, FreeBias):
-        return bias
+def get_cost(cost: str | FreeBias) -> FreeBias:
+    """Return the cost of that name, or `cost` itself if it already is one."""
+    if isinstance(cost, str) and cost in COSTS:
+        return COSTS[cost]()
+    if isinstance(cost, FreeBias):
+        return cost
     raise ValueError(
-        f"bias must be one of {sorted(BIASES)} or an object like PenalizedBias(scale=2.0), "
-        f"got {bias!r}."
+        f"cost must be one of {sorted(COSTS)} or an object like PenalizedBias(scale=2.0), "
+        f"got {cost!r}."
     )
 
 
-def check_skip(skip: str, bias: FreeBias) -> None:
-    """Raise a ValueError if the null space is unknown or does not go with the biases."""
+def check_skip(skip: str, cost: FreeBias) -> None:
+    """Raise a ValueError if the null space is unknown or does not go with the cost."""
     if skip not in SKIPS:
         raise ValueError(f"skip must be one of {list(SKIPS)}, got {skip!r}.")
-    if bias.free_bias and skip == "none":
+    if cost.free_bias and skip == "none":
         raise ValueError(
-            "skip='none' needs bias='penalized' or 'none': with free biases neurons far away are "
-            "constants that cost nothing, so that the dual has no bounded certificate."
+            "skip='none' needs cost='penalized_bias' or 'no_bias': with free biases neurons far "
+            "away are constants that cost nothing, so that no dual certificate is bounded."
         )

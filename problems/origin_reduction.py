@@ -1,4 +1,4 @@
-"""Reduction of problems whose neurons turn about the origin: bias 'penalized' or 'none'.
+"""Reduction of problems whose neurons turn about the origin: cost 'penalized_bias' or 'no_bias'.
 
 As in `reductions`, but rows are homogeneous coordinates xi_i, which are neither centred nor
 shifted: x' = V^T xi / a with V an orthonormal basis of the span of the rows. A neuron is a unit
@@ -85,7 +85,7 @@ class OriginReduction(Reduction):
 def reduce_origin(
     X: Array, y: Array, s: Array, alpha: float, loss: Loss, cost: FreeBias, skip: str
 ) -> OriginReduction:
-    """Return the reduction of a problem with bias 'penalized' or 'none'."""
+    """Return the reduction of a problem with cost 'penalized_bias' or 'no_bias'."""
     live = s > 0
     coef, intercept = np.zeros(X.shape[1]), 0.0
     if loss.translates and skip == "affine":

@@ -28,10 +28,11 @@ from .measured_reduction import MeasuredAffine, reduce_measured
 from .measurements import as_matrix
 from .network import RidgeSpline
 from .network_certificate import certify_network, resolution
-from .neuron_cost import FreeBias, check_skip, get_bias
+from .neuron_cost import FreeBias, WeightedNorm, check_skip, get_cost
 from .origin_reduction import reduce_origin
 from .reductions import Reduction, reduce
 from .sampling import Sampling
+from .weighted_reduction import WeightedReduction
 
 SupOracle = Callable[["RadonTVProblem", Array], float]
 """Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
@@ -64,9 +65,10 @@ class RadonTVProblem:
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`. A weight of 0 is a removed row, a
         repeated row is the sum of its weights.
-    bias : {"free", "penalized", "none"} or object, default="free"
+    cost : {"free_bias", "penalized_bias", "no_bias"} or object, default="free_bias"
         What a neuron costs: |a| |w| with free biases (RTV), |a| |(w, b)| or
-        ``PenalizedBias(scale=...)``, or |a| |w| for neurons through the origin.
+        ``PenalizedBias(scale=...)``, |a| |w| for neurons through the origin, or |a| |L w| with
+        ``WeightedNorm(L)``; the objects are in `problems.neuron_cost`.
     skip : {"affine", "none"}, default="affine"
         Which functions are free: all affine ones, or none (f = 0 then is the optimum for large
         alpha). Free biases need "affine".
@@ -85,7 +87,7 @@ class RadonTVProblem:
     alpha: float
     loss: Loss = "squared"  # type: ignore[assignment]
     sample_weight: Array | None = None
-    bias: FreeBias = field(default="free", kw_only=True)  # type: ignore[assignment]
+    cost: FreeBias = field(default="free_bias", kw_only=True)  # type: ignore[assignment]
     skip: str = field(default="affine", kw_only=True)
     measurements: Any = field(default=None, kw_only=True)
     s: Array = field(init=False, repr=False)
@@ -105,11 +107,12 @@ class RadonTVProblem:
         if len(y) == 0:
             raise ValueError("y has 0 entries; at least one is needed.")
         weights = as_weights("sample_weight", self.sample_weight, len(y))
-        loss, bias = get_loss(self.loss), get_bias(self.bias)
-        check_skip(self.skip, bias)
-        if measured and not bias.free_bias:
+        loss, cost = get_loss(self.loss), get_cost(self.cost)
+        check_skip(self.skip, cost)
+        cost.check_features(X.shape[1])
+        if measured and cost.key != FreeBias.name:
             raise ValueError(
-                f"measurements need bias='free', got bias={bias.name!r}; leave one of them out."
+                f"measurements need cost='free_bias', got {cost.name!r}; leave one of them out."
             )
         loss.check_targets(y[weights > 0])
         if isinstance(loss, BandLoss) and not measured:
@@ -119,7 +122,7 @@ class RadonTVProblem:
             "y": y,
             "alpha": as_positive("alpha", self.alpha),
             "loss": loss,
-            "bias": bias,
+            "cost": cost,
             "measurements": as_matrix(self.measurements, len(y), len(X)) if measured else None,
             "sample_weight": None if self.sample_weight is None else weights,
             "s": weights,
@@ -147,7 +150,10 @@ class RadonTVProblem:
         given = self.X, self.y, self.s, self.alpha, self.loss
         if self.measurements is not None:
             return reduce_measured(self.sampling, self.affine, *given[1:])
-        return reduce(*given) if self.bias.free_bias else reduce_origin(*given, self.bias, self.skip)
+        if isinstance(self.cost, WeightedNorm):
+            inner = reduce(self.cost.coordinates(self.X), *given[1:])
+            return WeightedReduction.of(inner, self.cost, self.X)
+        return reduce(*given) if self.cost.free_bias else reduce_origin(*given, self.cost, self.skip)
 
     @cached_property
     def digest(self) -> str:
@@ -157,8 +163,8 @@ class RadonTVProblem:
         """
         n, d = self.X.shape
         kind = self.loss.key
-        if not (self.bias.free_bias and self.skip == "affine"):
-            kind += f" bias={self.bias.key} skip={self.skip}"
+        if self.cost.key != FreeBias.name or self.skip != "affine":
+            kind += f" cost={self.cost.key} skip={self.skip}"
         arrays = [np.array([self.alpha]), self.X, self.y, self.s]
         if self.measurements is not None:
             kind += f" measurements {len(self.y)} {self.measurements.nnz}"
@@ -180,8 +186,13 @@ class RadonTVProblem:
 
     @cached_property
     def radius(self) -> float:
-        """Largest distance of a point from the mean: |eta_e| <= 2 radius sum_i |e_i|."""
-        apart = self.sampling.points - self.affine.mean
+        """Largest distance of a point from the mean: |eta_e| <= 2 radius sum_i |e_i|.
+
+        In the coordinates in which neurons cost |v|; from the origin if they pass through it.
+        """
+        apart = self.cost.coordinates(self.sampling.points)
+        if self.cost.free_bias:
+            apart = apart - self.cost.coordinates(self.affine.mean[None])
         return float(np.sqrt(np.max(np.einsum("ij,ij->i", apart, apart), initial=0.0)))
 
     @cached_property
@@ -213,7 +224,7 @@ class RadonTVProblem:
         rows = self.reduction.n_distinct if self.measurements is None else len(self.live_targets)
         if self.skip == "none":
             return rows
-        if self.measurements is not None or not self.bias.free_bias:
+        if self.measurements is not None or not self.cost.free_bias:
             return rows - self.affine.columns.shape[1]
         return rows - self.reduction.rank - 1
 
@@ -247,12 +258,12 @@ class RadonTVProblem:
 
     def atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
         """Return amplitudes, eta_q and prices kappa of what `network` pays for."""
-        a, kappa = network.amplitudes, self.bias.of(network.weights, network.biases)
+        a, kappa = network.amplitudes, self.cost.of(network.weights, network.biases)
         values = self.eta(q, network.weights, network.biases)
         if self.skip == "none":
             coef, size = network.coef, float(np.linalg.norm(network.coef))
             if network.intercept != 0.0:
-                a, kappa = np.append(a, network.intercept), np.append(kappa, self.bias.of_constant)
+                a, kappa = np.append(a, network.intercept), np.append(kappa, self.cost.of_constant)
                 values = np.append(values, float(self.sampling.to_points(q).sum()))
             if size > 0.0:
                 pair = np.array([coef, -coef]) / size

@@ -124,7 +124,7 @@ class Core:
         model = problem.loss
         if not model.smooth:
             model = first_envelope(problem.loss, r, basis)
-        lift = float(problem.bias.free_bias)
+        lift = float(problem.cost.free_bias)
         return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift)
 
     @property
