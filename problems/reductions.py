@@ -91,6 +91,11 @@ class Reduction:
         """Return V^T w for rows w of shape (..., n_features)."""
         return w if self.basis is None else w @ self.basis
 
+    def affine_values(self, X: Array) -> Array:
+        """Return the affine function that the targets lost, at original rows."""
+        values: Array = X @ self.coef + self.intercept
+        return values
+
     def reduce_dual(self, q: Array) -> Array:
         """Return sum of q over the rows of each group, over y_scale, shape (n_rows,)."""
         live = self.groups >= 0

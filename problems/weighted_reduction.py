@@ -37,6 +37,10 @@ class WeightedReduction(Reduction):
         blur = 16.0 * X.shape[1] ** 2 * condition * _UNIT_ROUNDOFF * largest
         return cls(**given, cost=cost, blur=blur)
 
+    def affine_values(self, X: Array) -> Array:
+        """Return the affine function that the targets lost, at original rows."""
+        return super().affine_values(self.cost.coordinates(X))
+
     def raise_network(self, network: RidgeSpline) -> RidgeSpline:
         """Return the network in the original units."""
         weights, biases = super().raise_hyperplanes(network.weights, network.biases)

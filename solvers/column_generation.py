@@ -382,7 +382,7 @@ class ColumnGeneration:
             self._price(self.q, self._new_starts())
         rest = problem.y
         if problem.measurements is None:
-            rest = rest - (problem.X @ reduction.coef + reduction.intercept)
+            rest = rest - reduction.affine_values(problem.X)
         q = reduction.raise_dual(self.bound.q, rest, problem.s)
         if self.proof is not None and self.bound.scope is Scope.GLOBAL:
             return network, certify_bound(problem, network, q, self.proof)
