@@ -120,7 +120,8 @@ class BaseLoss:
             p = q / s
             low, high = self.dual_interval(y)
             room = np.where(p > 0, high / p, np.where(p < 0, low / p, np.inf))
-        top = min(limit, float(room.min(initial=np.inf)))
+        # t p must not leave the domain by a rounding.
+        top = min(limit, float(room.min(initial=np.inf)) * (1.0 - 2.0**-50))
         if not top > 0.0 or not np.any(q):
             return 0.0 if not top > 0.0 else 1.0
 

@@ -40,7 +40,8 @@ class Multipliers:
         model = core.model
         assert isinstance(model, Envelope)
         t = min(1.0, core.alpha / sup) if sup > 0 else 1.0
-        p = t * state.q / core.s
+        # s p / s may leave the domain by a rounding.
+        p = np.clip(t * state.q / core.s, *core.loss.dual_interval(core.y))
         away = p - model.centre
         loss = core.loss.conjugate(core.y, -p) + 0.5 * model.mu * away * away
         return max(state.value + float(core.s @ loss), 0.0)
@@ -63,5 +64,5 @@ class Multipliers:
         if outer > SLOW * self.last:
             mu = max(SHRINK * mu, LEAST_MU * self.first)
         self.last = outer
-        centre: Array = state.q / core.s
+        centre: Array = np.clip(state.q / core.s, *core.loss.dual_interval(core.y))
         return replace(core, model=Envelope(core.loss, centre, mu))

@@ -125,7 +125,7 @@ def verify(
     ValueError
         If the certificate has no network or dual point, or they are for data of another shape.
     NotImplementedError
-        For losses other than the squared one.
+        For losses other than the squared one, other costs than RTV, and measurements.
 
     Notes
     -----
@@ -203,6 +203,10 @@ def _contents(certificate: Any, problem: Any) -> tuple[Any, Array]:
         raise TypeError(f"problem must be a RadonTVProblem, got {type(problem).__name__}.")
     if problem.loss.name != "squared":
         raise NotImplementedError(f"verify knows the squared loss, not {problem.loss.name!r}.")
+    if problem.cost.name != "free_bias" or problem.measurements is not None:
+        raise NotImplementedError(
+            "verify knows samples and cost='free_bias', not measurements or other costs."
+        )
     network, q = certificate.network, certificate.dual_point
     if network is None or q is None:
         raise ValueError(
