@@ -53,6 +53,8 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
         last = size
         hessian = (B * curvature[:, None]).T @ B
         step, ridge = _step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
+        # Falls of this size may drown in the rounding of the objective.
+        hidden = 1e-9 * float(s @ np.abs(loss.value(y, z)))
         t = 1.0
         for _ in range(40):
             trial = theta - t * step
@@ -62,7 +64,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
                 break
             # Near the minimum values are rounding, gradients are not.
             rate = float(np.linalg.norm(B.T @ (s * loss.gradient(y, moved))))
-            if found <= value + 1e-13 * abs(value) and rate < 0.9 * size:
+            if rate < 0.9 * size and t * float(gradient @ step) <= hidden:
                 break
             t *= 0.5
         else:
