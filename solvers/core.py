@@ -243,8 +243,8 @@ class Core:
         )
 
     def from_network(self, network: RidgeSpline) -> Neurons:
-        """Return the neurons of a reduced network, merged."""
-        merged = network.merged()
+        """Return the neurons of a reduced network, merged if antipodal neurons are one."""
+        merged = network.merged() if self.even else network
         return Neurons(
             np.sign(merged.amplitudes),
             np.abs(merged.amplitudes),
