@@ -1,0 +1,139 @@
+"""One table of all members of the family, in 1, 2 and 5 dimensions.
+
+    python benchmarks/family.py [--quick] [--repeat 3] [--only losses costs ...]
+
+For each member: the relative gap that was reached and its scope, the median seconds after one
+warm-up, and the relative difference from an independent solver. That is cvxpy with Clarabel on the
+neurons of the answer, whose amplitudes and affine part it finds again: it cannot be better unless
+ours are not optimal. (The tests compare with programs over all neurons, on tiny data.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+
+from radontv.problems import RadonTVProblem, losses
+from radontv.problems.measurements import segment_averages
+from radontv.problems.neuron_cost import WeightedNorm
+from radontv.solvers import solve
+from radontv.solvers.reference import loss_terms
+
+SIZES = {1: 200, 2: 150, 5: 150}
+SHARE = 0.1
+"""alpha over alpha_max."""
+GLOBAL_DIMENSIONS, TOL = 2, 1e-6
+
+
+def data(d: int, n: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Return inputs and a function with two folds."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    f = 2 * np.maximum(X[:, 0], 0) - np.abs(X[:, -1] - 0.3) + 0.3 * X.sum(axis=1)
+    return X, f, rng
+
+
+def targets(f: np.ndarray, loss: losses.Loss, rng: np.random.Generator) -> np.ndarray:
+    """Return targets that the loss is for."""
+    if loss.name in ("logistic", "hinge", "squared_hinge"):
+        return np.where(f - np.median(f) + 0.7 * rng.normal(size=len(f)) > 0, 1.0, -1.0)
+    if loss.name == "poisson":
+        return rng.poisson(np.exp(0.5 * f)).astype(float)
+    return f + 0.3 * rng.standard_t(3, size=len(f))
+
+
+def members(d: int, n: int) -> Iterator[tuple[str, str, RadonTVProblem]]:
+    """Yield group, name and problem of every member."""
+    X, f, rng = data(d, n)
+    for loss in (
+        losses.SquaredLoss(), losses.HuberLoss(0.3), losses.AbsoluteLoss(),
+        losses.QuantileLoss(0.3), losses.EpsilonInsensitiveLoss(0.2), losses.LogisticLoss(),
+        losses.HingeLoss(), losses.SquaredHingeLoss(), losses.PoissonLoss(),
+    ):  # fmt: skip
+        yield "losses", loss.key, RadonTVProblem(X, targets(f, loss, rng), 1.0, loss=loss)
+    few = slice(0, min(n, 60))
+    y = targets(f, losses.SquaredLoss(), rng)
+    for loss in (losses.InterpolationLoss(), losses.TubeLoss(0.2)):
+        yield "constraints", loss.key, RadonTVProblem(X[few], y[few], 1.0, loss=loss)
+    for cost in ("penalized_bias", "no_bias"):
+        for skip in ("affine", "none"):
+            yield "costs", f"{cost}, skip {skip}", RadonTVProblem(X, y, 1.0, cost=cost, skip=skip)
+    prices = WeightedNorm(np.linspace(1.0, 3.0, d))
+    yield "costs", "weighted_norm", RadonTVProblem(X, y, 1.0, cost=prices)
+    yield "costs", "l1_norm", RadonTVProblem(X[:60], y[:60], 1.0, cost="l1_norm")
+    ends = rng.uniform(-1, 1, size=(2, n, d))
+    points, matrix = segment_averages(*ends, n_nodes=6)
+    shape = 2 * np.maximum(points[:, 0], 0) - np.abs(points[:, -1] - 0.3)
+    averages = matrix @ shape + 0.02 * rng.normal(size=n)
+    yield "measurements", "segments", RadonTVProblem(points, averages, 1.0, measurements=matrix)
+
+
+def reference(problem: RadonTVProblem, network: Any) -> float:
+    """Return the optimal value over the neurons of a network, by cvxpy with Clarabel."""
+    a, kappa = cp.Variable(network.n_neurons), problem.cost.of(network.weights, network.biases)
+    columns = problem.sampling.to_rows(network.features(problem.sampling.points))
+    fitted, penalty = columns @ a, kappa @ cp.abs(a)
+    if problem.skip == "affine":
+        lifted = np.column_stack([problem.sampling.points, np.ones(len(problem.sampling.points))])
+        fitted = fitted + problem.sampling.to_rows(lifted) @ cp.Variable(problem.n_features + 1)
+    elif np.isfinite(problem.cost.of_constant):
+        c0 = cp.Variable()
+        fitted, penalty = fitted + c0, penalty + problem.cost.of_constant * cp.abs(c0)
+    y, s = problem.live_targets, problem.live_weights
+    value, constraints, constant = loss_terms(cp, problem.loss, y, s, fitted)
+    program = cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    return float(program.value) + constant
+
+
+def row(name: str, problem: RadonTVProblem, d: int, repeat: int) -> str:
+    """Solve a member and return its row of the table."""
+    if name.split("(")[0] not in ("interpolation", "tube"):
+        problem = problem.with_alpha(SHARE * problem.alpha_max())
+    scope = "global" if d <= GLOBAL_DIMENSIONS else "local"
+    solve(problem, tol=TOL, scope=scope, time_limit=120)
+    seconds = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        solution = solve(problem, tol=TOL, scope=scope, time_limit=120)
+        seconds.append(time.perf_counter() - start)
+    proof = solution.certificate
+    if solution.network.n_neurons:
+        other = (proof.primal - reference(problem, solution.network)) / proof.primal
+    else:
+        other = 0.0
+    return (
+        f"| {name} | {d} | {problem.n_rows} | {proof.relative_gap:.1e} | {proof.scope.name} | "
+        f"{statistics.median(seconds):.2f} | {proof.n_neurons} | {other:+.1e} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one dimension, few rows")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", nargs="*", help="groups: losses constraints costs measurements")
+    args = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.machine()}; alpha = {SHARE} alpha_max\n")
+    print("| member | d | rows | relative gap | scope | seconds | neurons | from reference |")
+    print("|---|---|---|---|---|---|---|---|")
+    sizes = {1: 40} if args.quick else SIZES
+    for d, n in sizes.items():
+        for group, name, problem in members(d, n):
+            if args.only is None or group in args.only:
+                print(row(name, problem, d, args.repeat), flush=True)
+
+
+if __name__ == "__main__":
+    main()
