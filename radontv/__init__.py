@@ -16,6 +16,7 @@ from . import problems, solvers
 if TYPE_CHECKING:
     from .certification import certify
     from .estimators import RadonTVRegressor
+    from .estimators_cv import RadonTVRegressorCV
     from .model_report import ModelReport
 
 try:
@@ -23,7 +24,15 @@ try:
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["ModelReport", "RadonTVRegressor", "__version__", "certify", "problems", "solvers"]
+__all__ = [
+    "ModelReport",
+    "RadonTVRegressor",
+    "RadonTVRegressorCV",
+    "__version__",
+    "certify",
+    "problems",
+    "solvers",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,6 +41,10 @@ def __getattr__(name: str) -> Any:
         from .estimators import RadonTVRegressor
 
         return RadonTVRegressor
+    if name == "RadonTVRegressorCV":
+        from .estimators_cv import RadonTVRegressorCV
+
+        return RadonTVRegressorCV
     if name == "certify":
         from .certification import certify
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .estimators import RadonTVRegressor
+from .fitting import NetworkRegressor
 from .foreign_networks import ForeignNetwork
 from .model_readers import read_network
 from .model_report import ModelReport
@@ -53,7 +53,7 @@ def certify(
     model : object
         One of
 
-        * a `RidgeSpline`, or a fitted `RadonTVRegressor`;
+        * a `RidgeSpline`, or a fitted `RadonTVRegressor` or `RadonTVRegressorCV`;
         * a fitted `sklearn.neural_network.MLPRegressor`, or a `Pipeline` that ends in one;
         * a `torch.nn.Sequential(Linear, ReLU, Linear)`, or a tuple (Sequential, Linear) whose
           second part is the skip connection that is added to the first;
@@ -131,11 +131,11 @@ def certify(
             "no loss."
         )
     model, X, place = _last_step(model, X)
-    if isinstance(model, RadonTVRegressor):
+    if isinstance(model, NetworkRegressor):
         problem = model.standardized_problem(X, y, sample_weight)
         network = model.standardized_network()
         foreign = ForeignNetwork(
-            "RadonTVRegressor", network.to_layers(), has_skip=True, exact=network
+            type(model).__name__, network.to_layers(), has_skip=True, exact=network
         )
         place += ", in standardised inputs" if model.standardize else ""
     else:
@@ -147,7 +147,7 @@ def certify(
             f"{foreign.n_features}; pass the inputs that it was trained on."
         )
     penalty = penalty_of(model, alpha, weight_decay, loss or "mse", problem, sample_weight)
-    if isinstance(model, RadonTVRegressor):
+    if isinstance(model, NetworkRegressor):
         problem = problem.with_alpha(penalty.alpha)
     else:
         problem = RadonTVProblem(X, y, penalty.alpha, sample_weight=sample_weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from typing import Annotated, Any
 
 with contextlib.suppress(ModuleNotFoundError):  # `main` says what to install
     import typer
+    import typer.core
 
 NEEDED = ("typer", "rich", "pandas", "matplotlib")
+DEFAULT_FOLDS = "5"
 
 
 def fit(
@@ -31,6 +34,20 @@ def fit(
             show_default="0.01",
         ),
     ] = None,
+    cv: Annotated[
+        int | None,
+        typer.Option(
+            "--cv",
+            metavar="[FOLDS]",
+            help="Choose alpha by cross-validation with so many folds, 5 if no number follows.",
+        ),
+    ] = None,
+    one_se: Annotated[
+        bool,
+        typer.Option(
+            "--one-se", help="With --cv: the largest alpha within a standard error of the best."
+        ),
+    ] = False,
     tol: Annotated[float, typer.Option(help="Stop at this relative duality gap.")] = 1e-4,
     prove: Annotated[
         bool, typer.Option("--prove", help="Prove the gap for every network of any size.")
@@ -78,6 +95,8 @@ def fit(
                 out=_place(out, f"{data.stem}-radontv"),
                 alpha=alpha,
                 alpha_ratio=alpha_ratio,
+                cv=cv,
+                one_se=one_se,
                 tol=tol,
                 prove=prove,
                 time_limit=time_limit,
@@ -235,9 +254,31 @@ def app() -> typer.Typer:
         name="radontv", no_args_is_help=True, add_completion=False, rich_markup_mode=None
     )
     commands.callback()(_root)
-    for command in (fit, predict, demo):
+    commands.command(cls=_command_with_optional_folds())(fit)
+    for command in (predict, demo):
         commands.command()(command)
     return commands
+
+
+def _command_with_optional_folds() -> type[typer.core.TyperCommand]:
+    """Return a command in which --cv may stand alone: typer's options have a value or have none."""
+
+    class FitCommand(typer.core.TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            rest: list[str] = super().parse_args(ctx, with_folds(args))
+            return rest
+
+    return FitCommand
+
+
+def with_folds(arguments: list[str]) -> list[str]:
+    """Return the arguments with the default number after each --cv that no number follows."""
+    complete: list[str] = []
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        complete.append(argument)
+        if argument == "--cv" and not re.fullmatch(r"[+-]?\d+", following):
+            complete.append(DEFAULT_FOLDS)
+    return complete
 
 
 def main() -> None:

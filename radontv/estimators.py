@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .problems import RadonTVProblem, RidgeSpline
-from .solvers import Solution, solve
-from .solvers.report import ProgressTable
+from .fitting import NetworkRegressor
+from .problems import RidgeSpline
 from .standardization import Standardization, alpha_for
-from .training_data import training_data
-
-Array = NDArray[np.float64]
 
 
-class RadonTVRegressor(RegressorMixin, BaseEstimator):
+class RadonTVRegressor(NetworkRegressor):
     """Regression with a shallow ReLU network of certified optimality.
 
     Minimises over all functions f
@@ -164,18 +155,13 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         RadonTVRegressor
             The fitted estimator.
         """
-        rows, targets, weights = training_data(self, X, y, sample_weight, reset=True)
-        change = (
-            Standardization.of(rows, weights)
-            if self.standardize
-            else Standardization.identity(rows.shape[1])
+        problem, change = self._prepared(self._checked(X, y, sample_weight, reset=True))
+        alpha = self.alpha or alpha_for(problem, problem.alpha_max())
+        before = self._start(change) if self.warm_start else None
+        solution = self._solve(
+            problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
         )
-        problem = RadonTVProblem(
-            change.inputs(rows), targets, alpha=self.alpha or 1.0, sample_weight=weights
-        )
-        if self.alpha is None:
-            problem = problem.with_alpha(alpha_for(problem, problem.alpha_max()))
-        self._keep(self._solve(problem, self._start(change) if self.warm_start else None), change)
+        self._keep(solution, change)
         return self
 
     def _start(self, change: Standardization) -> RidgeSpline | None:
@@ -184,87 +170,3 @@ class RadonTVRegressor(RegressorMixin, BaseEstimator):
         if before is None or before.n_features != len(change.mean):
             return None
         return self._change().after(change).to_original(before)
-
-    def _change(self) -> Standardization:
-        return Standardization(self.mean_, self.scale_)
-
-    def _solve(self, problem: RadonTVProblem, before: RidgeSpline | None) -> Solution:
-        """Solve the problem, warning if the tolerance is not met."""
-        seed = self.random_state
-        if not isinstance(seed, Integral):
-            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-        solution = solve(
-            problem,
-            tol=self.tol,
-            scope=self.scope,
-            time_limit=self.time_limit,
-            warm_start=before,
-            max_neurons=self.max_neurons,
-            n_jobs=self.n_jobs,
-            random_state=int(seed),
-            callback=ProgressTable() if self.verbose else None,
-        )
-        certificate = solution.certificate
-        if not solution.status.solved:
-            warnings.warn(
-                f"{solution.status.value} The relative duality gap is "
-                f"{certificate.relative_gap:.2e} ({certificate.scope.value}: "
-                f"{certificate.scope.meaning}), asked for were tol={self.tol:g} and "
-                f"scope={self.scope!r}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        return solution
-
-    def _keep(self, solution: Solution, change: Standardization) -> None:
-        """Store the results as plain attributes."""
-        self.mean_, self.scale_ = change.mean, change.scale
-        self._standard_network = solution.network
-        self.network_ = change.to_original(solution.network)
-        self.certificate_ = solution.certificate
-        self.alpha_ = solution.certificate.alpha
-        self.status_ = solution.status.value
-        self.history_ = [event.to_dict() for event in solution.history]
-        self.n_neurons_ = self.network_.n_neurons
-        self.n_iter_ = max(1, solution.n_iter)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return f at the rows of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs in original units.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted targets.
-        """
-        check_is_fitted(self)
-        network: RidgeSpline = self._standard_network
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
-        return network(self._change().new_inputs(rows))
-
-    def standardized_problem(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> RadonTVProblem:
-        """Return the problem that `certificate_` is about, from the data of `fit`.
-
-        It goes with `standardized_network()`: ``prove(model.standardized_problem(X, y),
-        model.standardized_network())`` repeats the proof. Like `fit`, it drops rows of weight 0.
-        """
-        check_is_fitted(self)
-        rows, targets, weights = training_data(self, X, y, sample_weight, reset=False)
-        return RadonTVProblem(
-            self._change().inputs(rows),
-            targets,
-            alpha=self.alpha_,
-            sample_weight=weights,
-        )
-
-    def standardized_network(self) -> RidgeSpline:
-        """Return the network of `certificate_`, a function of z = (x - mean_) / scale_."""
-        check_is_fitted(self)
-        network: RidgeSpline = self._standard_network
-        return network

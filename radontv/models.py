@@ -19,6 +19,7 @@ from .problems.atomic_files import whole_file
 from .standardization import Standardization
 from .summaries import Quality, Summary
 from .tables import Column
+from .tuning import Tuning
 
 Array = NDArray[np.float64]
 
@@ -196,6 +197,8 @@ def _from_fields(fields: dict[str, Any]) -> Model:
     summary = dict(fields["summary"])
     for name in ("train", "test", "train_affine", "test_affine"):
         summary[name] = None if summary[name] is None else Quality(**summary[name])
+    tuning = summary.get("tuning")  # missing in old files
+    summary["tuning"] = None if tuning is None else Tuning(**tuning)
     model = Model(
         network=RidgeSpline(**network),
         columns=columns,

@@ -22,6 +22,8 @@ class FitOptions:
     out: Path
     alpha: float | None = None
     alpha_ratio: float | None = None
+    cv: int | None = None
+    one_se: bool = False
     tol: float = 1e-4
     prove: bool = False
     time_limit: float | None = None
@@ -40,6 +42,13 @@ class FitOptions:
         """Raise a DataError for values that cannot be."""
         if self.alpha is not None and self.alpha_ratio is not None:
             raise DataError("--alpha and --alpha-ratio exclude each other; give one of them.")
+        if self.cv is not None and (self.alpha is not None or self.alpha_ratio is not None):
+            given = "--alpha" if self.alpha is not None else "--alpha-ratio"
+            raise DataError(f"--cv chooses alpha, so that {given} has no use; give one of them.")
+        if self.cv is not None and self.cv < 2:
+            raise DataError(f"--cv is {self.cv}; it must be at least 2 folds.")
+        if self.one_se and self.cv is None:
+            raise DataError("--one-se is a rule for --cv; give that too.")
         for name in ("alpha", "alpha_ratio", "tol", "time_limit", "max_neurons"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .csv_files import DataError
-from .estimators import RadonTVRegressor
+from .fitting import NetworkRegressor
 from .models import Model, certificate_fields, is_model, save_model, write_json
 from .options import FitOptions
 from .plotting import plot_certificate, plot_convergence, plot_function
@@ -93,7 +93,7 @@ class ResultsFolder:
 
     def draw(
         self,
-        regressor: RadonTVRegressor,
+        regressor: NetworkRegressor,
         table: Table,
         train: NDArray[np.bool_],
         options: FitOptions,

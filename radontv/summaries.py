@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .problems import Certificate
 from .solvers import Status
+from .tuning import Tuning
 from .wording import counted, percent
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Summary:
         Whether a proof was asked for.
     notes : list of str
         What was done to the file.
+    tuning : Tuning or None
+        How cross-validation chose alpha, if it did.
     """
 
     train: Quality
@@ -85,11 +88,14 @@ class Summary:
     search_gap: float | None = None
     prove: bool = False
     notes: list[str] = field(default_factory=list)
+    tuning: Tuning | None = None
 
 
 def describe(model: Model) -> str:
     """Return the summary of a fitted model in plain language."""
     parts = [_about_fit(model), _about_size(model), _about_optimum(model)]
+    if model.summary.tuning is not None:
+        parts.append(model.summary.tuning.describe(model.summary.alpha_max))
     if model.summary.notes:
         parts.append("About the file\n" + "\n".join(f"  {n}" for n in model.summary.notes))
     return "\n\n".join(parts) + "\n"
@@ -112,7 +118,7 @@ def _about_fit(model: Model) -> str:
     if worse and model.certificate.n_neurons:
         lines.append(
             "  On new rows the affine function does better: the network follows the noise.\n"
-            "  A larger --alpha or --alpha-ratio makes it simpler."
+            "  A larger --alpha or --alpha-ratio makes it simpler, and --cv looks for one."
         )
     if summary.test is None:
         lines.append("  No rows were held out, so nothing is known about new data.")

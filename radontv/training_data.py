@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
@@ -12,6 +14,33 @@ from .problems.checks import refuse_overflow
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Rows of positive weight.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, n_features)
+    targets, weights : ndarray of shape (n,)
+    live : ndarray of bool, one for each row that was passed
+        Which of them these are.
+    """
+
+    rows: Array
+    targets: Array
+    weights: Array
+    live: NDArray[np.bool_]
+
+    def at(self, chosen: NDArray[np.intp]) -> TrainingData:
+        """Return some of the rows."""
+        return TrainingData(
+            self.rows[chosen],
+            self.targets[chosen],
+            self.weights[chosen],
+            np.ones(len(chosen), dtype=bool),
+        )
+
+
 def training_data(
     estimator: BaseEstimator,
     X: ArrayLike,
@@ -19,7 +48,7 @@ def training_data(
     sample_weight: ArrayLike | None,
     *,
     reset: bool,
-) -> tuple[Array, Array, Array]:
+) -> TrainingData:
     """Return float64 rows, targets and weights, those of weight 0 left out.
 
     Parameters
@@ -46,4 +75,4 @@ def training_data(
     rows, targets, weights = rows[live], targets[live], weights[live]
     for name, values in (("X", rows), ("y", targets), ("sample_weight", weights)):
         refuse_overflow(name, values)
-    return rows, targets, weights
+    return TrainingData(rows, targets, weights, live)

@@ -14,15 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .column_numbers import FEWEST_ROWS
 from .csv_files import DataError
-from .estimators import RadonTVRegressor
+from .estimators_cv import RadonTVRegressorCV
+from .file_regressor import FileRegressor, announcement, check_folds, regressor_for
 from .models import Model, package_version
 from .options import FitOptions
 from .problems import Certificate, RadonTVProblem
 from .results import ResultsFolder
 from .solvers import Status
-from .standardization import DEFAULT_RATIO, Standardization, alpha_for
+from .standardization import Standardization
 from .summaries import Quality, Summary
 from .tables import Table, read_table
+from .tuning import Tuning
 from .wording import counted
 
 Array = NDArray[np.float64]
@@ -36,7 +38,7 @@ class Fitted:
     """A fitted file: the model, and what its pictures are drawn from."""
 
     model: Model
-    regressor: RadonTVRegressor
+    regressor: FileRegressor
     table: Table
     train: NDArray[np.bool_]
 
@@ -59,6 +61,8 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
     folder.check(options.data)
     notes = list(table.notes)
     train = _split(table, options, notes)
+    weights = np.ones(len(table.y)) if table.weights is None else table.weights
+    check_folds(options, int((train & (weights > 0)).sum()))
     say(
         f"{options.data}: {counted(len(table.y), 'row')}, "
         f"{counted(table.X.shape[1], 'feature')}, "
@@ -69,17 +73,13 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
     options.out.mkdir(parents=True, exist_ok=True)
     problem, affine = _yardstick(table, train, options)
     largest = problem.alpha_max()
-    ratio = DEFAULT_RATIO if options.alpha_ratio is None else options.alpha_ratio
-    alpha = options.alpha or alpha_for(problem, largest, ratio)
-    if options.alpha is None and alpha != ratio * largest:
-        notes.append(
-            "The targets are an affine function of the inputs, up to rounding, so that no "
-            f"--alpha-ratio makes a difference: alpha is {alpha:.3g} instead."
-        )
-        say(notes[-1])
-    say(_announcement(options, alpha, largest))
+    known = len(notes)
+    regressor = regressor_for(options, problem, largest, notes)
+    for note in notes[known:]:
+        say(note)
+    say(announcement(regressor, largest, options))
     start = time.perf_counter()
-    regressor = _fit(table, train, alpha, options)
+    _fit(regressor, table, train)
     seconds = time.perf_counter() - start
     predicted = regressor.predict(table.X)
     summary = Summary(
@@ -94,6 +94,7 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
         search_gap=_search_gap(regressor.history_, regressor.certificate_),
         prove=options.prove,
         notes=notes,
+        tuning=Tuning.of(regressor) if isinstance(regressor, RadonTVRegressorCV) else None,
     )
     model = Model(
         network=regressor.network_,
@@ -160,39 +161,11 @@ def _yardstick(
     return problem, problem.affine_fit()(change.inputs(X))
 
 
-def _announcement(options: FitOptions, alpha: float, largest: float) -> str:
-    """Return what is about to happen."""
-    lines = [f"alpha = {alpha:.6g}; the best fit is affine from alpha_max = {largest:.6g} on."]
-    if options.prove:
-        lines.append(
-            "--prove: the lower bound will hold for every network of any size, with margins for "
-            "rounding. In many dimensions this can take very long; where --time-limit or Ctrl-C "
-            "ends the proof, the gap that is proved by then is reported."
-        )
-    if options.progress:
-        lines.append("One line per round; Ctrl-C ends the fit and keeps the best network so far.")
-    return "\n".join(lines)
-
-
-def _fit(
-    table: Table, train: NDArray[np.bool_], alpha: float, options: FitOptions
-) -> RadonTVRegressor:
-    regressor = RadonTVRegressor(
-        alpha=alpha,
-        standardize=options.standardize,
-        tol=options.tol,
-        scope="global" if options.prove else "local",
-        time_limit=options.time_limit,
-        max_neurons=options.max_neurons,
-        n_jobs=options.jobs,
-        random_state=options.seed,
-        verbose=int(options.progress),
-    )
+def _fit(regressor: FileRegressor, table: Table, train: NDArray[np.bool_]) -> None:
     weights = None if table.weights is None else table.weights[train]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report says it in full
         regressor.fit(table.X[train], table.y[train], weights)
-    return regressor
 
 
 def _quality(table: Table, predicted: Array, rows: NDArray[np.bool_]) -> Quality:

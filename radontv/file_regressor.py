@@ -1,0 +1,105 @@
+"""The regressor that `radontv fit` uses: with an alpha that is given, or one to be chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import KFold
+
+from .csv_files import DataError
+from .estimators import RadonTVRegressor
+from .estimators_cv import RadonTVRegressorCV
+from .options import FitOptions
+from .problems import RadonTVProblem
+from .standardization import DEFAULT_RATIO, alpha_for
+
+SMALLEST_RATIO, N_ALPHAS = 1e-3, 20
+"""--cv tries this many values, from alpha_max to this multiple of it."""
+
+FileRegressor = RadonTVRegressor | RadonTVRegressorCV
+
+
+def regressor_for(
+    options: FitOptions, problem: RadonTVProblem, largest: float, notes: list[str]
+) -> FileRegressor:
+    """Return the regressor; what a reader has to know of its alpha becomes a note.
+
+    Parameters
+    ----------
+    options : FitOptions
+    problem : RadonTVProblem
+        Of the rows to be fitted; its `alpha` is not used.
+    largest : float
+        alpha_max of the problem.
+    notes : list of str
+    """
+    if options.cv is not None:
+        return _choosing(options, problem, largest)
+    ratio = DEFAULT_RATIO if options.alpha_ratio is None else options.alpha_ratio
+    alpha = options.alpha or alpha_for(problem, largest, ratio)
+    if options.alpha is None and alpha != ratio * largest:
+        notes.append(
+            "The targets are an affine function of the inputs, up to rounding, so that no "
+            f"--alpha-ratio makes a difference: alpha is {alpha:.3g} instead."
+        )
+    return RadonTVRegressor(alpha=alpha, **_common(options))
+
+
+def check_folds(options: FitOptions, n: int) -> None:
+    """Raise a DataError if there are more folds than rows of positive weight to fit."""
+    if options.cv is not None and n < options.cv:
+        raise DataError(
+            f"--cv {options.cv} needs at least {options.cv} rows to fit, of positive weight, but "
+            f"there are {n}; choose fewer folds, or give --alpha-ratio."
+        )
+
+
+def _choosing(options: FitOptions, problem: RadonTVProblem, largest: float) -> RadonTVRegressorCV:
+    """Return the regressor that chooses; rows are shuffled, since files are often sorted."""
+    top = alpha_for(problem, largest, 1.0)
+    return RadonTVRegressorCV(
+        alphas=top * np.logspace(0.0, np.log10(SMALLEST_RATIO), N_ALPHAS),
+        cv=KFold(options.cv, shuffle=True, random_state=options.seed),
+        selection="1se" if options.one_se else "min",
+        **_common(options),
+    )
+
+
+def _common(options: FitOptions) -> dict[str, Any]:
+    return {
+        "standardize": options.standardize,
+        "tol": options.tol,
+        "scope": "global" if options.prove else "local",
+        "time_limit": options.time_limit,
+        "max_neurons": options.max_neurons,
+        "n_jobs": options.jobs,
+        "random_state": options.seed,
+        "verbose": int(options.progress),
+    }
+
+
+def announcement(regressor: FileRegressor, largest: float, options: FitOptions) -> str:
+    """Return what is about to happen."""
+    limit = f"the best fit is affine from alpha_max = {largest:.6g} on."
+    if isinstance(regressor, RadonTVRegressorCV):
+        lines = [
+            f"--cv: alpha is chosen among {N_ALPHAS} values by {options.cv}-fold cross-validation; "
+            + limit
+        ]
+    else:
+        lines = [f"alpha = {regressor.alpha:.6g}; {limit}"]
+    if options.prove:
+        lines.append(
+            "--prove: the lower bound will hold for every network of any size, with margins for "
+            "rounding. In many dimensions this can take very long; where --time-limit or Ctrl-C "
+            "ends the proof, the gap that is proved by then is reported."
+        )
+    if options.progress and options.cv is not None:
+        lines.append(
+            "One line per fold, then one per round of the fit with the alpha chosen; Ctrl-C ends "
+            "that fit and keeps the best network so far, but among the folds it ends everything."
+        )
+    elif options.progress:
+        lines.append("One line per round; Ctrl-C ends the fit and keeps the best network so far.")
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""How an estimator chooses its penalty: folds, paths, errors, and a start for the last fit."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+
+from .cross_validation import FoldPath, PenaltySearch
+from .fitting import NetworkEstimator
+from .folds import folds
+from .problems import RadonTVProblem, RidgeSpline
+from .problems.checks import as_positive
+from .standardization import Standardization, alpha_for
+from .validation_curve import ValidationCurve
+from .wording import counted
+
+Array = NDArray[np.float64]
+
+FOLD_SHARE = 0.7
+"""Share of the time limit that the folds may take together."""
+LEAST_TIME = 1e-3
+"""Seconds for the fit of all rows, if nothing is left: one round."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is left to be solved.
+
+    Attributes
+    ----------
+    problem : RadonTVProblem
+        Of all rows, in standardised inputs, with the penalty chosen.
+    change : Standardization
+    before : RidgeSpline
+        A network to start from, that of the first fold.
+    curve : ValidationCurve
+    index : int
+        Of the penalty in `curve.alphas`.
+    seed : int
+    time_limit : float or None
+        Seconds left.
+    """
+
+    problem: RadonTVProblem
+    change: Standardization
+    before: RidgeSpline
+    curve: ValidationCurve
+    index: int
+    seed: int
+    time_limit: float | None
+
+
+class PenaltyChooser(NetworkEstimator):
+    """The part of a cross-validated estimator that does not depend on the loss.
+
+    Subclasses have, besides those of `NetworkEstimator`, the parameters below, and say in
+    `_validation_error` how the values of a network are judged.
+    """
+
+    alphas: Any
+    eps: float
+    cv: Any
+    selection: str
+    path_tol: float
+
+    def _validation_error(self, targets: Array, values: Array) -> Array:
+        """Return the error of network values (n,) for targets (n,), row by row."""
+        raise NotImplementedError
+
+    def _choose(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]
+    ) -> Choice:
+        """Search, choose, and return what to solve; `fit` calls it with its own arguments."""
+        start = time.perf_counter()
+        limit = np.inf if self.time_limit is None else self.time_limit
+        _raise_for_params(params, self, "fit")
+        data = self._checked(X, y, sample_weight, reset=True)
+        routed = self._for_splitter(params)
+        splits = folds(self.cv, data, classifier=is_classifier(self), params=routed)
+        problem, change = self._prepared(data)
+        alphas, seed = self._grid(problem), self._seed()
+        search = PenaltySearch(
+            self._prepared,
+            self._validation_error,
+            {"tol": self.path_tol, "max_neurons": self.max_neurons, "random_state": seed},
+            n_jobs=self.n_jobs,
+            watch=_print_fold if self.verbose else None,
+        )
+        curve, paths = search.run(
+            data,
+            splits,
+            alphas,
+            seconds=FOLD_SHARE * limit - (time.perf_counter() - start),
+            # Validation errors are twice the loss at most.
+            noise=2.0 * problem.resolution(problem.affine_fit()),
+        )
+        index = curve.choose(self.selection)
+        self._keep_curve(curve, index)
+        left = max(limit - (time.perf_counter() - start), LEAST_TIME)
+        return Choice(
+            problem.with_alpha(float(alphas[index])),
+            change,
+            paths[0].change.after(change).to_original(paths[0].networks[index]),
+            curve,
+            index,
+            seed,
+            left if np.isfinite(left) else None,
+        )
+
+    def _grid(self, problem: RadonTVProblem) -> Array:
+        """Return the penalties, decreasing."""
+        if isinstance(self.alphas, Integral):
+            largest = alpha_for(problem, problem.alpha_max(), 1.0)
+            return np.asarray(largest * np.logspace(0.0, np.log10(self.eps), int(self.alphas)))
+        given = np.asarray(self.alphas)
+        if given.ndim != 1 or len(given) == 0:
+            raise ValueError(
+                f"alphas must be an integer or a list of numbers > 0, got an array of shape "
+                f"{given.shape}; one penalty is a list of one."
+            )
+        values = [as_positive(f"alphas[{i}]", alpha) for i, alpha in enumerate(given.tolist())]
+        return np.unique(values)[::-1]
+
+    def _keep_curve(self, curve: ValidationCurve, index: int) -> None:
+        """Store the curve, with a warning if some folds have not got through."""
+        self.alphas_ = curve.alphas
+        self.mean_error_, self.standard_error_ = curve.mean, curve.standard_error
+        self.best_index_ = index
+        count, reached = len(curve.alphas), curve.reached
+        if reached < count:
+            warnings.warn(
+                f"time_limit={self.time_limit:g} ended some folds early: alpha was chosen among "
+                f"the {reached} largest of {count} values, which all folds have reached. Allow "
+                "more time, or ask for fewer alphas.",
+                ConvergenceWarning,
+                stacklevel=5,  # whoever called `fit`, which a decorator wraps
+            )
+
+    def _for_splitter(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `fit` that the splitter asks for."""
+        if not _routing_enabled():
+            return {}
+        routed: dict[str, Any] = process_routing(self, "fit", **params).splitter.split
+        return routed
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return which arguments of `fit` go to the splitter (see scikit-learn's user guide)."""
+        router: MetadataRouter = (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=check_cv(self.cv),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+        return router
+
+
+def _print_fold(fold: FoldPath) -> None:
+    """Print that a fold has ended."""
+    line = f"fold {fold.index}: {counted(len(fold.errors), 'alpha')} in {fold.seconds:.1f} s"
+    print(line, file=sys.stdout, flush=True)
