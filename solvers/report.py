@@ -1,4 +1,4 @@
-"""The progress table: the only file of the project that prints."""
+"""The progress table: the only file of the solvers that prints."""
 
 from __future__ import annotations
 
