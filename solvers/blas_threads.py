@@ -9,16 +9,15 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-_lock = threading.Lock()
-_active: list[BlasThreads] = []
-_limiter: Any = None
+_holder = threading.Lock()
+"""Held by the block that has set the limit of the process."""
 
 
-class BlasThreads(AbstractContextManager["BlasThreads"]):
-    """Limits the threads of BLAS in its block, to the least of all blocks that are open.
+class BlasThreads(AbstractContextManager[None]):
+    """Limits the threads of BLAS in its block, unless another block does so already.
 
-    The limit is one per process. Each block restoring what it found would leave the limit of
-    another, if two of them overlap in different threads; so the last one to end restores.
+    The limit is one per process. If two blocks of different threads overlapped, the second would
+    find the limit of the first and restore that in the end, for good.
 
     Parameters
     ----------
@@ -27,12 +26,12 @@ class BlasThreads(AbstractContextManager["BlasThreads"]):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.limiter: Any = None
 
-    def __enter__(self) -> BlasThreads:
-        with _lock:
-            _active.append(self)
-            _apply()
-        return self
+    def __enter__(self) -> None:
+        if _holder.acquire(blocking=False):
+            self.limiter = ThreadpoolController().limit(limits=self.limit, user_api="blas")
+            self.limiter.__enter__()
 
     def __exit__(
         self,
@@ -40,17 +39,9 @@ class BlasThreads(AbstractContextManager["BlasThreads"]):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _lock:
-            _active.remove(self)
-            _apply()
-
-
-def _apply() -> None:
-    """Restore the process's own setting, then limit it again if blocks are open."""
-    global _limiter
-    if _limiter is not None:
-        _limiter.restore_original_limits()
-        _limiter = None
-    if _active:
-        least = min(block.limit for block in _active)
-        _limiter = ThreadpoolController().limit(limits=least, user_api="blas")
+        if self.limiter is not None:
+            limiter, self.limiter = self.limiter, None
+            try:
+                limiter.__exit__(kind, value, trace)
+            finally:
+                _holder.release()
