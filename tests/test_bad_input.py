@@ -60,7 +60,7 @@ BAD_PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     ("alpha None", {"alpha": None}, "alpha must be a number, got None"),
     ("alpha bool", {"alpha": True}, "alpha must be a number, got True"),
     ("alpha array", {"alpha": [1.0, 2.0]}, "alpha must be a number"),
-    ("loss", {"loss": "absolute"}, "loss='absolute' is unknown; choose one of"),
+    ("loss", {"loss": "l1"}, "loss='l1' is unknown; choose one of"),
     ("loss type", {"loss": 7}, "loss must be one of"),
     ("weights < 0", {"sample_weight": spoiled(np.ones(12), -1.0)}, "sample_weight must be >= 0"),
     ("weights 0", {"sample_weight": np.zeros(12)}, "all sample_weight are zero"),
