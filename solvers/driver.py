@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
 
 from ..problems import RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import as_count, as_positive, check_features, check_problem
+from ..problems.existence import check_existence
+from .blas_threads import BlasThreads
 from .column_generation import ColumnGeneration
 from .events import Callback, as_callbacks
 from .parallel import count_threads
@@ -72,7 +73,8 @@ def solve(
     Raises
     ------
     TypeError, ValueError
-        For options that are unknown or out of range.
+        For options that are unknown or out of range, and for problems without a minimiser, as
+        logistic regression of separable classes; the message names the remedy.
     """
     _check(problem, max_rounds, random_state, warm_start)
     if time_limit is not None:
@@ -81,7 +83,7 @@ def solve(
         as_count("max_neurons", max_neurons, least=0)
     # Small matrices: threads of the linear algebra would mostly wait for one another.
     threads = 1 if problem.n_samples < LARGE else count_threads(n_jobs)
-    with ThreadpoolController().limit(limits=threads, user_api="blas"):
+    with BlasThreads(threads):
         return ColumnGeneration(
             problem,
             tol=as_positive("tol", tol),
@@ -103,6 +105,7 @@ def _check(problem: Any, max_rounds: Any, random_state: Any, warm_start: Any) ->
     as_count("random_state", random_state, least=0)
     if warm_start is not None:
         check_features(problem, warm_start, "warm_start")
+    check_existence(problem)
 
 
 def _as_scope(scope: Any) -> Scope:
