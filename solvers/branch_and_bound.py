@@ -39,7 +39,7 @@ MEMORY_LIMIT = 1024.0
 
 
 @dataclass(frozen=True)
-class _Crew:
+class Crew:
     """Threads that work on a search, and who is asked while they do."""
 
     search: Search
@@ -171,7 +171,7 @@ def branch_and_bound(
     interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
         try:
-            _Crew(search, pool, n_jobs, ended, report).descend()
+            Crew(search, pool, n_jobs, ended, report).descend()
         except KeyboardInterrupt:
             interrupted = True  # Leaving the block waits for the workers.
         finally:

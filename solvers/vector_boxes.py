@@ -28,7 +28,7 @@ from .box_search import (
     best_of,
     jobs_of,
 )
-from .branch_and_bound import MEMORY_LIMIT, _Crew
+from .branch_and_bound import MEMORY_LIMIT, Crew
 from .frontier import root_boxes
 from .oracle import MAX_WITNESSES, Array, SupBound
 from .vector_search import climb_norm
@@ -155,7 +155,7 @@ def bound_norm_by_boxes(
     interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
         try:
-            _Crew(search, pool, n_jobs, ended, lambda: None).descend()
+            Crew(search, pool, n_jobs, ended, lambda: None).descend()
         except KeyboardInterrupt:
             interrupted = True  # Leaving the block waits for the workers.
         finally:
