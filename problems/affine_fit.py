@@ -12,6 +12,7 @@ MOST_STEPS = 200
 MOST_UPDATES = 100
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: Array) -> Array:
     """Return the minimiser theta of sum_i s_i l(y_i, offset_i + (B theta)_i), l smooth.
 
@@ -37,10 +38,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
         z = np.array(offset)
         value = float(s @ loss.value(y, z))
     ridge, last = 0.0, np.inf
-    # B^T diag(s) B = I, so L bounds the Hessian; without L its size at the start stands in.
     limit = loss.smoothness
-    if not np.isfinite(limit):
-        limit = float((s * loss.curvature(y, z)) @ (B * B).sum(axis=1)) / B.shape[1]
     for _ in range(MOST_STEPS):
         slope = s * loss.gradient(y, z)
         curvature = s * loss.curvature(y, z)
@@ -52,6 +50,10 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
             break
         last = size
         hessian = (B * curvature[:, None]).T @ B
+        # B^T diag(s) B = I, so L bounds the Hessian; without L its present size stands in.
+        if not np.isfinite(loss.smoothness):
+            limit = max(float(np.trace(hessian)) / len(gradient), np.finfo(float).tiny)
+            ridge = min(ridge, limit)
         step, ridge = _step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
         # Falls of this size may drown in the rounding of the objective.
         hidden = 1e-9 * float(s @ np.abs(loss.value(y, z)))
@@ -74,9 +76,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
     return theta
 
 
-def _step(
-    hessian: Array, gradient: Array, ridge: float, limit: float
-) -> tuple[Array, float]:
+def _step(hessian: Array, gradient: Array, ridge: float, limit: float) -> tuple[Array, float]:
     """Return (hessian + ridge I)^-1 gradient, with a larger ridge if the system is singular."""
     identity = np.eye(len(gradient))
     while True:

@@ -63,11 +63,13 @@ class LogisticLoss(MarginLoss):
 
     def gradient(self, y: Array, z: Array) -> Array:
         """Return (1 - tau) sigma(z) - tau sigma(-z)."""
-        return self._rest(y) * expit(z) - self._probability(y) * expit(-z)
+        slope: Array = self._rest(y) * expit(z) - self._probability(y) * expit(-z)
+        return slope
 
     def curvature(self, y: Array, z: Array) -> Array:
         """Return sigma(z) sigma(-z)."""
-        return expit(z) * expit(-z)
+        bend: Array = expit(z) * expit(-z)
+        return bend
 
     def dual_interval(self, y: Array) -> tuple[Array, Array]:
         """Return [tau - 1, tau]."""
@@ -89,18 +91,21 @@ class LogisticLoss(MarginLoss):
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return radius max |z - logit(pi)| over the range of pi; near 0 and 1 a modulus.
 
-        |x log x - x' log x'| <= -r log r for |x - x'| <= r <= 1/2 in [0, 1].
+        |x log x - x' log x'| <= -r log r for |x - x'| <= r <= 1/e in [0, 1]; for r > 0.3 the whole
+        range of the entropy, log 2 < -0.6 log 0.3, is counted.
         """
         low, high = self.dual_interval(y)
         r = np.minimum(radius, 0.3)
         one, other = high - p, p - low
-        inner = (one > 2.0 * r) & (other > 2.0 * r)
+        inner = (one > 2.0 * radius) & (other > 2.0 * radius)
         a, b = np.where(inner, one, 0.5), np.where(inner, other, 0.5)
         e = np.where(inner, r, 0.0)
         steep = np.maximum(
             np.abs(z - np.log((a + e) / (b - e))), np.abs(z - np.log((a - e) / (b + e)))
         )
-        return np.where(inner, r * steep, np.abs(z) * r - 2.0 * xlogy(r, r))
+        edge = np.abs(z) * radius - 2.0 * xlogy(r, r)
+        change: Array = np.where(inner, r * steep, edge)
+        return change
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,8 @@ class HingeLoss(MarginLoss):
 
     def at_kink(self, y: Array, p: Array) -> np.ndarray:
         """Return 0 < y p < 1."""
-        return (p != 0.0) & (np.abs(p) < 1.0)
+        inner: np.ndarray = (p != 0.0) & (np.abs(p) < 1.0)
+        return inner
 
 
 @dataclass(frozen=True)

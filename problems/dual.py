@@ -16,7 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import Array
+from .hinge_sums import MANY, line_eta
 from .losses import Loss
+from .sums import exact_sum
 
 _UNIT_ROUNDOFF = 2.0**-53
 _CHUNK = 1 << 22
@@ -24,6 +26,9 @@ _CHUNK = 1 << 22
 
 def eta(X: Array, q: Array, weights: Array, biases: Array) -> Array:
     """Return eta_q(w_k, b_k) = sum_i q_i relu(w_k.x_i - b_k), shape (n_neurons,)."""
+    if X.shape[1] == 1 and len(X) * len(weights) > MANY:
+        w = weights[:, 0]
+        return np.abs(w) * line_eta(X[:, 0], q, w, biases / np.abs(w))
     values = np.empty(len(weights))
     step = max(1, _CHUNK // max(1, len(X)))
     for start in range(0, len(weights), step):
@@ -98,13 +103,16 @@ def duality_gap(
         + float(np.sum(s * loss.value(y, z)))
         + float(np.sum(np.abs(fit)))
     )
-    rounding = (len(y) + len(amplitudes) + 8) * _UNIT_ROUNDOFF * size
+    # Sums are rounded once, their terms a few times.
+    rounding = 16 * _UNIT_ROUNDOFF * size
     slope = np.abs(s * loss.gradient(y, z)) + np.abs(t * q)
     rounding += 2.0 * float(slope @ error)
-    change = loss.fenchel_change(y, z, t * q / s, abs(t) * radius)
-    rounding += float(s @ np.where(radius > 0.0, change, 0.0))
-    rounding += abs(t) * spare * float(np.abs(amplitudes).sum())
-    gap = float(atoms.sum()) + float(fit.sum())
+    # Where nothing is known of e only t = 0 is left, and there e does not matter.
+    shift = abs(t) * radius if t != 0.0 else np.zeros_like(radius)
+    change = loss.fenchel_change(y, z, t * q / s, shift)
+    rounding += float(s @ np.where(shift > 0.0, change, 0.0))
+    rounding += 0.0 if t == 0.0 else abs(t) * spare * float(np.abs(amplitudes).sum())
+    gap = exact_sum(atoms) + exact_sum(fit) if np.isfinite(fit).all() else np.inf
     return DualGap(max(gap, 0.0) + rounding, t, rounding)
 
 

@@ -84,7 +84,8 @@ class BandLoss(ResidualLoss):
 
     def at_kink(self, y: Array, p: Array) -> np.ndarray:
         """Return p != 0; a tube of radius 0 is a kink all along."""
-        return (p != 0.0) | (self._radius == 0.0)
+        kink: np.ndarray = (p != 0.0) | (self._radius == 0.0)
+        return kink
 
 
 @dataclass(frozen=True)

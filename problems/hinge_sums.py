@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
+from .sums import LONG
 
 MANY = 200_000
 """Products of points and neurons from which on sorting pays."""
@@ -14,7 +15,8 @@ def hinge_sums(points: Array, sizes: Array, knots: Array) -> Array:
     """Return sum_k a_k relu(p_i - t_k), shape (n_points,) or (n_points, n_outputs).
 
     At sorted knots the sum is V_j = V_{j-1} + S_{j-1} (t_j - t_{j-1}) with S the running sums of a,
-    and V_j + S_j (p - t_j) behind knot j: no products of a and t that would cancel.
+    and V_j + S_j (p - t_j) behind knot j: no products of a and t that would cancel. The running
+    sums are in extended precision where there is one.
 
     Parameters
     ----------
@@ -30,12 +32,12 @@ def hinge_sums(points: Array, sizes: Array, knots: Array) -> Array:
     order = np.argsort(knots, kind="stable")
     t, a = knots[order], sizes[order]
     column = (slice(None), *[None] * (a.ndim - 1))
-    slopes = np.cumsum(a, axis=0)
+    slopes = np.cumsum(a, axis=0, dtype=LONG)
     values = np.zeros_like(slopes)
-    values[1:] = np.cumsum(slopes[:-1] * np.diff(t)[column], axis=0)
+    values[1:] = np.cumsum(slopes[:-1] * np.diff(t)[column], axis=0, dtype=LONG)
     behind = np.searchsorted(t, points, side="left") - 1
     at = np.maximum(behind, 0)
-    sums: Array = values[at] + slopes[at] * (points - t[at])[column]
+    sums: Array = (values[at] + slopes[at] * (points - t[at])[column]).astype(np.float64)
     sums[behind < 0] = 0.0
     return sums
 

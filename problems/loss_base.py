@@ -26,8 +26,11 @@ class Loss(Protocol):
     """True if dl/dz exists everywhere; other losses have a `multiplier`."""
     translates: ClassVar[bool]
     """True if l depends on y - z only, so that affine functions may be taken out of y."""
-    smoothness: ClassVar[float]
-    """Lipschitz constant L of dl/dz, infinite if there is none."""
+
+    @property
+    def smoothness(self) -> float:
+        """Lipschitz constant L of dl/dz, infinite if there is none."""
+        ...
 
     @property
     def key(self) -> str:
@@ -95,9 +98,10 @@ class BaseLoss:
     @property
     def key(self) -> str:
         """Name and parameters, as in huber(delta=1.0)."""
-        if not is_dataclass(self) or not fields(self):
+        own: Any = self
+        if not is_dataclass(own) or not fields(own):
             return self.name
-        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        values = ", ".join(f"{f.name}={getattr(own, f.name)!r}" for f in fields(own))
         return f"{self.name}({values})"
 
     def check_targets(self, y: Array) -> None:
@@ -105,6 +109,14 @@ class BaseLoss:
 
     def conjugate(self, y: Array, v: Array) -> Array:
         """Return l*(y, v) = sup_z v z - l(y, z), infinite outside its domain."""
+        raise NotImplementedError
+
+    def fenchel_gap(self, y: Array, z: Array, p: Array) -> Array:
+        """Return l(y, z) + l*(y, -p) + p z >= 0, without cancellation."""
+        raise NotImplementedError
+
+    def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
+        """Return a bound of what l*(y, -p) + p z changes by if p moves by at most `radius`."""
         raise NotImplementedError
 
     def dual_interval(self, y: Array) -> tuple[Array, Array]:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .balance import Balance
 from .certificate import Certificate, Scope
 from .checks import Array
 from .dual import duality_gap
 from .exact_fit_losses import BandLoss
+from .hinge_sums import MANY
 from .network import RidgeSpline
+from .sums import running_roundings
 
 if TYPE_CHECKING:
     from .problem import RadonTVProblem
@@ -45,7 +48,7 @@ def certify_network(
     amplitudes, values, kappa = problem.atoms(fitted, q)
     attained = max(float((np.abs(values) / kappa).max(initial=0.0)), sup_attained or 0.0)
     # What holds must hold for a vector nearby that is in the null space exactly.
-    radius = problem.affine.radius(own, s, problem.movable(own / s))
+    radius = Balance.of(problem, own / s).radius(own, s)
     spare = 2.0 * problem.radius * float((s * problem.sampling.reach) @ radius)
     bound = max(float(sup_bound), attained) + spare
     proved = duality_gap(
@@ -64,10 +67,16 @@ def certify_network(
         spare,
     )
     resolved = resolution(problem, fitted)
+    if isinstance(loss, BandLoss):
+        # What rounding the targets moves D(t q) = t q.y - ... by.
+        unit = 8.0 * np.finfo(float).eps * float(np.abs(y).max())
+        resolved = max(resolved, unit * abs(proved.scale) * float(np.abs(own).sum()))
     # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
     least = -float(s @ loss.conjugate(y, np.zeros_like(y)))
     if np.isfinite(primal):
-        gap = float(min(proved.gap + _gain_of_refit(problem, network, fitted, primal), primal - least))
+        gap = float(
+            min(proved.gap + _gain_of_refit(problem, network, fitted, primal), primal - least)
+        )
         dual, relative = primal - gap, 0.0 if gap <= resolved else gap / max(abs(primal), tiny)
     else:
         gap = relative = np.inf
@@ -95,15 +104,20 @@ def evaluation_error(problem: RadonTVProblem, network: RidgeSpline) -> Array:
     """Return a bound of the rounding error of y_i - z_i and of sums over rows, per live row.
 
     (n + d + K + 8) u times the sum of the absolute values of the terms of y_i - z_i, u the
-    unit roundoff of float64; with measurements m more terms per row count.
+    unit roundoff of float64; with measurements m more terms per row count, and n and K in one
+    dimension for little if the sums are those of `hinge_sums`.
     """
     sampling = problem.sampling
     X = np.abs(sampling.points)
-    terms = X @ np.abs(network.coef) + abs(network.intercept)
-    hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
-    terms += hidden @ np.abs(network.amplitudes)
+    a = np.abs(network.amplitudes)
+    terms = X @ (np.abs(network.coef) + a @ np.abs(network.weights))
+    terms += abs(network.intercept) + float(a @ np.abs(network.biases))
     terms = np.abs(problem.live_targets) + sampling.sizes(terms)
-    count = len(terms) + problem.n_features + network.n_neurons + 7 + sampling.depth
+    n, K = len(sampling.points), network.n_neurons
+    added = len(terms) + K
+    if problem.n_features == 1 and n * K > MANY:
+        added = running_roundings(n) + running_roundings(K)
+    count = added + problem.n_features + 7 + sampling.depth
     error: Array = count * 0.5 * np.finfo(np.float64).eps * terms
     return error
 
@@ -137,7 +151,6 @@ def _gain_of_refit(
     better = problem.objective(fitted)
     if not better < np.inf:
         return 0.0
-    count = len(slope) + network.n_neurons + 8
-    rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
+    rounding = 16 * np.finfo(float).eps * (abs(primal) + abs(better))
     rounding += 2.0 * float(np.abs(slope) @ evaluation_error(problem, network))
     return max(primal - better, 0.0) + rounding

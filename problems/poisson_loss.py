@@ -67,4 +67,5 @@ class PoissonLoss(BaseLoss):
         steep = np.maximum(np.abs(z - np.log(a + r)), np.abs(z - np.log(a - r)))
         small = np.minimum(3.0 * radius, 0.3)
         edge = np.abs(z) * radius + 2.0 * (small - xlogy(small, small)) + radius * radius
-        return np.where(inner, radius * steep, edge)
+        change: Array = np.where(inner, radius * steep, edge)
+        return change

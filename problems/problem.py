@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .affine import AffineBasis, project_out_affine
+from .affine import AffineBasis
 from .affine_fit import fit_smooth, fit_with_multipliers
+from .balance import Balance
 from .certificate import Certificate, Scope
 from .checks import (
     Array,
@@ -23,15 +24,18 @@ from .checks import (
 )
 from .dual import eta
 from .exact_fit_losses import BandLoss
+from .existence import check_existence
+from .l1_reduction import reduce_l1
 from .losses import Loss, get_loss
 from .measured_reduction import MeasuredAffine, reduce_measured
 from .measurements import as_matrix
 from .network import RidgeSpline
 from .network_certificate import certify_network, resolution
-from .neuron_cost import FreeBias, WeightedNorm, check_skip, get_cost
+from .neuron_cost import FreeBias, L1Norm, WeightedNorm, check_skip, get_cost
 from .origin_reduction import reduce_origin
 from .reductions import Reduction, reduce
 from .sampling import Sampling
+from .sums import exact_sum
 from .weighted_reduction import WeightedReduction
 
 SupOracle = Callable[["RadonTVProblem", Array], float]
@@ -65,10 +69,10 @@ class RadonTVProblem:
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`. A weight of 0 is a removed row, a
         repeated row is the sum of its weights.
-    cost : {"free_bias", "penalized_bias", "no_bias"} or object, default="free_bias"
+    cost : {"free_bias", "penalized_bias", "no_bias", "l1_norm"} or object, default="free_bias"
         What a neuron costs: |a| |w| with free biases (RTV), |a| |(w, b)| or
-        ``PenalizedBias(scale=...)``, |a| |w| for neurons through the origin, or |a| |L w| with
-        ``WeightedNorm(L)``; the objects are in `problems.neuron_cost`.
+        ``PenalizedBias(scale=...)``, |a| |w| for neurons through the origin, |a| |w|_1 with free
+        biases, or |a| |L w| with ``WeightedNorm(L)``; the objects are in `problems.neuron_cost`.
     skip : {"affine", "none"}, default="affine"
         Which functions are free: all affine ones, or none (f = 0 then is the optimum for large
         alpha). Free biases need "affine".
@@ -153,7 +157,11 @@ class RadonTVProblem:
         if isinstance(self.cost, WeightedNorm):
             inner = reduce(self.cost.coordinates(self.X), *given[1:])
             return WeightedReduction.of(inner, self.cost, self.X)
-        return reduce(*given) if self.cost.free_bias else reduce_origin(*given, self.cost, self.skip)
+        if isinstance(self.cost, L1Norm):
+            return reduce_l1(*given)
+        return (
+            reduce(*given) if self.cost.free_bias else reduce_origin(*given, self.cost, self.skip)
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -203,12 +211,14 @@ class RadonTVProblem:
     @cached_property
     def live_targets(self) -> Array:
         """Targets of rows with a positive weight."""
-        return self.y[self.live]
+        targets: Array = self.y[self.live]
+        return targets
 
     @cached_property
     def live_weights(self) -> Array:
         """Weights that are positive."""
-        return self.s[self.live]
+        weights: Array = self.s[self.live]
+        return weights
 
     @cached_property
     def sampling(self) -> Sampling:
@@ -224,8 +234,12 @@ class RadonTVProblem:
         rows = self.reduction.n_distinct if self.measurements is None else len(self.live_targets)
         if self.skip == "none":
             return rows
-        if self.measurements is not None or not self.cost.free_bias:
-            return rows - self.affine.columns.shape[1]
+        if (
+            self.measurements is not None
+            or not self.cost.free_bias
+            or isinstance(self.cost, L1Norm)
+        ):
+            return rows - int(self.affine.columns.shape[1])
         return rows - self.reduction.rank - 1
 
     def with_alpha(self, alpha: float) -> RadonTVProblem:
@@ -241,7 +255,7 @@ class RadonTVProblem:
         check_features(self, network, "network")
         merged = self.merged(network)
         values = self.loss.value(self.live_targets, self.sampling.values(merged))
-        return float(self.live_weights @ values) + self.alpha * self.penalty(merged)
+        return exact_sum(self.live_weights * values) + self.alpha * self.penalty(merged)
 
     def merged(self, network: RidgeSpline) -> RidgeSpline:
         """Return the network with equal and antipodal neurons merged, if affine parts are free."""
@@ -254,7 +268,7 @@ class RadonTVProblem:
         constant, and two neurons relu(c.x) - relu(-c.x).
         """
         a, _, kappa = self.atoms(self.merged(network), np.zeros(self.n_rows))
-        return float(np.abs(a) @ kappa)
+        return exact_sum(np.abs(a) * kappa)
 
     def atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
         """Return amplitudes, eta_q and prices kappa of what `network` pays for."""
@@ -286,7 +300,9 @@ class RadonTVProblem:
         own = self.sampling.values(network)
         if self.skip == "none":
             p = -loss.gradient(y, own) if loss.smooth else None
-            return network, fit_with_multipliers(loss, y, s, own, B, self._spread)[1] if p is None else p
+            return network, fit_with_multipliers(loss, y, s, own, B, self._spread)[
+                1
+            ] if p is None else p
         offset = self.sampling.values(network.with_affine(np.zeros(self.n_features), 0.0))
         p = None
         if loss.quadratic:
@@ -325,20 +341,12 @@ class RadonTVProblem:
     def project(self, q: Array) -> Array:
         """Return the nearest q with [1 X]^T q = 0 that is zero where the weights are.
 
-        Rows at the ends of the domain of l* stay there if the others suffice.
+        Rows at the ends of the domain of l* stay there if the others suffice; see `Balance`.
         """
         live, projected = self.live, np.zeros(self.n_rows)
-        own, s = np.asarray(q)[live], self.s[live]
-        movable = self.movable(own / s)
-        projected[live] = project_out_affine(self.affine, own, s, movable)
+        own, s = np.asarray(q)[live], self.live_weights
+        projected[live] = Balance.of(self, own / s).project(own, s)
         return projected
-
-    def movable(self, p: Array) -> np.ndarray:
-        """Return which p of live rows are clear of the ends of the domain of l*."""
-        low, high = self.loss.dual_interval(self.live_targets)
-        clear = 1e-9 * np.minimum(high - low, 1.0)
-        inner: np.ndarray = (p >= low + clear) & (p <= high - clear)
-        return inner
 
     def resolution(self, network: RidgeSpline) -> float:
         """Return the objective that rounding alone produces when the network is evaluated."""
@@ -387,14 +395,29 @@ class RadonTVProblem:
         return certify_network(self, network, sup_bound, scope, sup_attained, dual_point)
 
     def alpha_max(self, oracle: SupOracle | None = None) -> float:
-        """Return sup |eta_q0| at the best affine fit: the optimum is affine iff alpha is no less.
+        """Return the least alpha with an affine optimum: min over q0 of sup |eta_q0|.
+
+        q0 runs over the optimal multipliers of the best affine fit. There is only one if the loss
+        is differentiable; with kinks (absolute, quantile, epsilon-insensitive, hinge) the least sup
+        over all of them counts. For constraints (interpolation, tube) alpha_max is 0 if an affine
+        function meets them, and infinite if not.
 
         Parameters
         ----------
         oracle : callable (problem, q) -> float, default=None
-            How the sup is found. By default the search that `radontv.solvers` registers: exact
-            for at most 2 dimensions, otherwise the largest value that a thorough search finds.
+            How the sup is found; with kinks it then belongs to one q0, and bounds alpha_max from
+            above. By default the search that `radontv.solvers` registers: exact for at most 2
+            dimensions, otherwise the largest value that a thorough search finds.
+
+        Raises
+        ------
+        ValueError
+            If no affine function is best, as for logistic regression of separable classes.
         """
+        check_existence(self)
+        constrained = isinstance(self.loss, BandLoss)
+        if (constrained or (oracle is None and not self.loss.smooth)) and "least" in _ORACLE:
+            return _ORACLE["least"](self)
         search = oracle or _ORACLE.get("sup")
         if search is None:
             raise RuntimeError("alpha_max needs an oracle; import radontv.solvers to have one.")
@@ -407,9 +430,16 @@ class RadonTVProblem:
         )
 
 
-_ORACLE: dict[str, SupOracle] = {}
+_ORACLE: dict[str, Callable[..., float]] = {}
 
 
-def register_sup_oracle(oracle: SupOracle) -> None:
-    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm."""
+def register_sup_oracle(
+    oracle: SupOracle, least: Callable[[RadonTVProblem], float] | None = None
+) -> None:
+    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm.
+
+    `least` returns the least sup |eta_q0| over all optimal multipliers, for losses with kinks.
+    """
     _ORACLE["sup"] = oracle
+    if least is not None:
+        _ORACLE["least"] = least

@@ -251,7 +251,8 @@ class EpsilonInsensitiveLoss(ResidualLoss):
         size, along = np.abs(r), p * np.where(r >= 0, 1.0, -1.0)
         beyond, within = np.maximum(size - self.epsilon, 0.0), np.maximum(self.epsilon - size, 0.0)
         c = np.minimum(size, self.epsilon)
-        return beyond * (1.0 - along) + c * (np.abs(p) - along) + within * np.abs(p)
+        gap: Array = beyond * (1.0 - along) + c * (np.abs(p) - along) + within * np.abs(p)
+        return gap
 
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return (|r| + epsilon) radius."""
@@ -264,4 +265,5 @@ class EpsilonInsensitiveLoss(ResidualLoss):
 
     def at_kink(self, y: Array, p: Array) -> np.ndarray:
         """Return 0 < |p| < 1."""
-        return (p != 0.0) & (np.abs(p) < 1.0)
+        inner: np.ndarray = (p != 0.0) & (np.abs(p) < 1.0)
+        return inner

@@ -3,13 +3,14 @@
 from ..problems import register_sup_oracle
 from .driver import solve
 from .events import Event, History
+from .kinked_alpha_max import kinked_alpha_max
 from .path import path
 from .proof import prove, search_sup
 from .solution import Solution, Status
 from .sparsify import sparsify
 from .verify import Verification, verify
 
-register_sup_oracle(search_sup)
+register_sup_oracle(search_sup, kinked_alpha_max)
 
 __all__ = [
     "Event",

@@ -67,6 +67,11 @@ def _grid(problem: RadonTVProblem, alphas: Any, eps: float) -> Array:
         if as_positive("eps", eps) > 1.0:
             raise ValueError(f"eps must be at most 1, got {eps!r}: penalties fall from alpha_max.")
         largest = problem.alpha_max()
+        if not np.isfinite(largest):
+            raise ValueError(
+                f"the solution for loss={problem.loss.name!r} does not depend on alpha: no affine "
+                "function meets the constraints. Use solve, or pass the alphas that you want."
+            )
         if largest <= 0.0:
             raise ValueError(
                 "alpha_max of the problem is 0, since its targets are affine: every alpha has the "

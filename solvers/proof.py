@@ -11,6 +11,7 @@ import numpy as np
 
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array, as_count, as_positive, check_features
+from ..problems.existence import check_existence
 from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
 from .events import Callback, all_of, as_callbacks
@@ -63,6 +64,18 @@ def bound_sup(
         from .origin_proof import sup_eta_origin
 
         return sup_eta_origin(
+            core.X,
+            q,
+            threshold,
+            time_limit=time_limit,
+            n_jobs=n_threads,
+            should_stop=should_stop,
+            stop_at_violation=stop_at_violation,
+        )
+    if core.l1:
+        from .l1_proof import sup_eta_l1
+
+        return sup_eta_l1(
             core.X,
             q,
             threshold,
@@ -176,6 +189,7 @@ def prove(
     as_count("random_state", random_state, least=0)
     callbacks = as_callbacks(callback)
     threads = count_threads(n_jobs)
+    check_existence(problem)
     start = time.perf_counter()
     resume = None if checkpoint is None else saved_state(checkpoint)
     core, reduction = Core.of(problem), problem.reduction
@@ -222,8 +236,10 @@ def certify_bound(
     reduction = problem.reduction
     projected = problem.project(q)
     reach = float(problem.sampling.reach.max(initial=0.0))
-    moved = float(np.abs(projected - q).sum()) * reach * (
-        2.0 * float(np.linalg.norm(reduction.X, axis=1).max(initial=0.0)) * reduction.x_scale
+    moved = (
+        float(np.abs(projected - q).sum())
+        * reach
+        * (2.0 * float(np.linalg.norm(reduction.X, axis=1).max(initial=0.0)) * reduction.x_scale)
     )
     unit = reduction.x_scale * reduction.y_scale
     return problem.certificate(

@@ -3,11 +3,11 @@
 Nothing here is shared with the other solvers. With every pattern D_k that a hyperplane can cut out
 of the data, one of each complementary pair, and both signs sigma, the program
 
-    min  1/2 sum_i s_i (y_i - f_i)^2 + alpha sum_k |u_k|_2
+    min  sum_i s_i l(y_i, f_i) + alpha sum_k |u_k|_2
     f = sum_k sigma_k D_k (X u_k - beta_k) + X c + c0,     (2 D_k - I) (X u_k - beta_k) >= 0
 
 has the value of the problem over all functions (Pilanci and Ergen, "Neural networks are convex
-regularizers", 2020).
+regularizers", 2020). The losses are written once more, in cvxpy's atoms.
 """
 
 from __future__ import annotations
@@ -19,31 +19,43 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.checks import Array
+from ..problems.losses import Loss
 
 MOST_POINTS = 8
 MOST_DIMENSIONS = 2
-ACCURACY, ACCEPTED = 1e-12, 1e-10
-"""Relative gap and feasibility asked of the conic solver, and what is accepted."""
+ACCURACIES = ((1e-12, 1e-10), (1e-10, 1e-9), (1e-8, 1e-8))
+"""Relative gap and feasibility asked of the conic solver, and what is accepted; exponential cones
+need the later pairs now and then."""
 
 
 def solve_all_patterns(problem: RadonTVProblem) -> tuple[float, RidgeSpline]:
     """Return the optimal value and a network that attains it, to about 1e-9 relative.
 
+    Constraints (interpolation, tube) and exponential cones (logistic, Poisson) are met to 1e-9
+    or so; the value is that of the program, so it may lie that much below the optimum.
+
     Parameters
     ----------
     problem : RadonTVProblem
-        At most 8 distinct inputs that span at most 2 dimensions, with the squared loss.
+        At most 8 distinct inputs that span at most 2 dimensions, free biases, no measurements; any
+        loss of `problems.losses`.
 
     Raises
     ------
     ValueError
-        For larger problems.
+        For larger or other problems.
     ImportError
         Without cvxpy.
     """
+    if not problem.cost.free_bias or problem.skip != "affine" or problem.measurements is not None:
+        raise ValueError(
+            "problem must have a cost with free biases, skip='affine' and no measurements: the "
+            "patterns of other neurons are not enumerated. Use radontv.solvers.solve."
+        )
     reduction = problem.reduction
     if reduction.n_distinct > MOST_POINTS or reduction.rank > MOST_DIMENSIONS:
         raise ValueError(
@@ -51,13 +63,16 @@ def solve_all_patterns(problem: RadonTVProblem) -> tuple[float, RidgeSpline]:
             f"dimensions; all patterns are enumerated for at most {MOST_POINTS} inputs and "
             f"{MOST_DIMENSIONS} dimensions. Use radontv.solvers.solve."
         )
-    if not problem.loss.quadratic:
-        raise ValueError(f"loss must be 'squared', got {problem.loss.name!r}.")
-    sides = all_patterns(reduction.X)
-    network = _solve_program(reduction.X, reduction.y, reduction.s, reduction.alpha, sides)
-    residual = reduction.y - _values(network, reduction.X)
-    value = 0.5 * float(reduction.s @ residual**2)
-    value += reduction.alpha * float(np.abs(network.amplitudes).sum())
+    rows = np.arange(reduction.n_distinct) if reduction.points is None else reduction.points
+    value, network = _solve_program(
+        reduction.X,
+        rows,
+        reduction.y,
+        reduction.s,
+        reduction.alpha,
+        problem.loss,
+        all_patterns(reduction.X),
+    )
     objective = reduction.y_scale**2 * value + reduction.constant
     return objective, reduction.raise_network(network)
 
@@ -96,7 +111,10 @@ def all_patterns(X: Array) -> Array:
     return np.array(sorted(found), dtype=np.float64).reshape(-1, n)
 
 
-def _solve_program(X: Array, y: Array, s: Array, alpha: float, sides: Array) -> RidgeSpline:
+def _solve_program(
+    X: Array, rows: np.ndarray, y: Array, s: Array, alpha: float, loss: Loss, sides: Array
+) -> tuple[float, RidgeSpline]:
+    """Return the value and the network of the program; row i sees the point rows[i] of X."""
     try:
         cp: Any = import_module("cvxpy")
     except ImportError as error:
@@ -116,17 +134,12 @@ def _solve_program(X: Array, y: Array, s: Array, alpha: float, sides: Array) -> 
         fitted = fitted + sign * cp.sum(cp.multiply((sides.T > 0).astype(float), margins), axis=1)
         penalty = penalty + cp.sum(cp.norm(u, 2, axis=1))
         vectors.append((sign, u, beta))
-    loss = 0.5 * cp.sum_squares(cp.multiply(np.sqrt(s), y - fitted))
-    program = cp.Problem(cp.Minimize(loss + alpha * penalty), constraints)
-    options: dict[str, float] = {}
-    for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas"):
-        options |= {name: ACCURACY, f"reduced_{name}": ACCEPTED}
-    with warnings.catch_warnings():
-        # cvxpy warns where only ACCEPTED was reached.
-        warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
-        program.solve(solver=cp.CLARABEL, **options)
-    if program.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-        raise RuntimeError(f"Clarabel ended with status {program.status!r} on a reference problem.")
+    # For large alpha the penalty would swamp the loss; an optimum does not depend on a factor.
+    unit = max(1.0, alpha)
+    risk, conditions, constant = loss_terms(cp, loss, y, s, fitted[rows])
+    goal = cp.Minimize((risk + alpha * penalty) / unit)
+    _run(cp, cp.Problem(goal, constraints + conditions))
+    value = unit * float(goal.value) + constant
     signs = np.concatenate([np.full(M, sign) for sign, _, _ in vectors] or [np.zeros(0)])
     rows = np.concatenate([u.value for _, u, _ in vectors] or [np.zeros((0, d))])
     offsets = np.concatenate([beta.value for _, _, beta in vectors] or [np.zeros(0)])
@@ -136,18 +149,62 @@ def _solve_program(X: Array, y: Array, s: Array, alpha: float, sides: Array) -> 
     weights = rows[live] / length[:, None]
     # Rows of subnormal length would not come out as unit vectors at once.
     weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-    return RidgeSpline(
+    network = RidgeSpline(
         signs[live] * length,
         weights,
         offsets[live] / length,
         coef.value[:d] if d else np.zeros(0),
         float(intercept.value),
     )
+    return value, network
 
 
-def _values(network: RidgeSpline, X: Array) -> Array:
-    """Return f(x_i) by the plain formula."""
-    values: Array = X @ network.coef + network.intercept
-    for a, w, b in zip(network.amplitudes, network.weights, network.biases, strict=True):
-        values = values + a * np.maximum(X @ w - b, 0.0)
-    return values
+def _run(cp: Any, program: Any) -> None:
+    """Solve the program to the smallest of the ACCURACIES that the conic solver reaches."""
+    status = "failed"
+    for accuracy, accepted in ACCURACIES:
+        options: dict[str, float] = {}
+        for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas"):
+            options |= {name: accuracy, f"reduced_{name}": accepted}
+        with warnings.catch_warnings():
+            # cvxpy warns where only `accepted` was reached.
+            warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
+            try:
+                program.solve(solver=cp.CLARABEL, **options)
+            except cp.SolverError:
+                continue
+        status = program.status
+        if status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+            return
+    raise RuntimeError(f"Clarabel ended with status {status!r} on a reference problem.")
+
+
+def loss_terms(cp: Any, loss: Any, y: Array, s: Array, z: Any) -> tuple[Any, list[Any], float]:
+    """Return sum_i s_i l(y_i, z_i) as cvxpy expression, constraints on z, and a constant."""
+    name, residual = loss.name, y - z
+    if name == "squared":
+        return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(s), residual)), [], 0.0
+    if name == "huber":
+        return 0.5 * (s @ cp.huber(residual, loss.delta)), [], 0.0
+    if name == "absolute":
+        return s @ cp.abs(residual), [], 0.0
+    if name == "quantile":
+        tau = loss.quantile
+        return s @ cp.maximum(tau * residual, (tau - 1.0) * residual), [], 0.0
+    if name == "epsilon_insensitive":
+        return s @ cp.pos(cp.abs(residual) - loss.epsilon), [], 0.0
+    if name == "logistic":
+        tau = np.where(y > 0, 1.0 - loss.label_smoothing, loss.label_smoothing)
+        return s @ (cp.logistic(z) - cp.multiply(tau, z)), [], 0.0
+    if name == "hinge":
+        return s @ cp.pos(1.0 - cp.multiply(y, z)), [], 0.0
+    if name == "squared_hinge":
+        short = cp.pos(1.0 - cp.multiply(y, z))
+        return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(s), short)), [], 0.0
+    if name == "poisson":
+        return s @ (cp.exp(z) - cp.multiply(y, z)), [], float(s @ (xlogy(y, y) - y))
+    if name == "interpolation":
+        return 0.0, [residual == 0], 0.0
+    if name == "tube":
+        return 0.0, [cp.abs(residual) <= loss.epsilon], 0.0
+    raise ValueError(f"loss {name!r} has no cvxpy form here; add one to solvers/reference.py.")

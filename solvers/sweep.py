@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
+from ..problems.sums import LONG, running_roundings
 from .oracle import Array, SupBound, assemble, rounding_margin
 from .parallel import in_threads
 
@@ -27,7 +28,8 @@ def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:
     """Return sup |eta| in one dimension by a scan of the sorted data.
 
     ``max_j |sum_{i > j} q_i (x_i - x_j)|``, x ascending, accumulated gap by gap (no
-    cancellation): ``v_j = v_{j+1} + (x_{j+1} - x_j) sum_{i > j} q_i``.
+    cancellation): ``v_j = v_{j+1} + (x_{j+1} - x_j) sum_{i > j} q_i``, in extended precision where
+    there is one.
 
     Parameters
     ----------
@@ -42,9 +44,9 @@ def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:
     x = X[:, 0]
     order = np.argsort(x, kind="stable")
     x, p = x[order], q[order]
-    tail = np.cumsum(p[::-1])[::-1]
+    tail = np.cumsum(p[::-1], dtype=LONG)[::-1]
     values = np.zeros(x.size)
-    values[:-1] = np.cumsum((np.diff(x) * tail[1:])[::-1])[::-1]
+    values[:-1] = np.cumsum((np.diff(x) * tail[1:])[::-1], dtype=LONG)[::-1]
     size = np.abs(values)
     # Local maxima only: a point between two larger neighbours is no separate witness.
     peak = (size >= np.append(0.0, size[:-1])) & (size >= np.append(size[1:], 0.0))
@@ -55,7 +57,8 @@ def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:
         q,
         [(np.ones(1), float(x[k])) for k in keep],
         threshold=threshold,
-        bound=float(np.max(size, initial=0.0)) + rounding_margin(X, q),
+        bound=float(np.max(size, initial=0.0))
+        + rounding_margin(X, q, operations=16 + 4 * running_roundings(x.size)),
         complete=True,
         n_boxes=x.size,
         seconds=time.perf_counter() - start,
