@@ -40,6 +40,8 @@ SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.005)
 0.1 on, and from 0.005 on with over 4000: far from the optimum columns cost less than moves."""
 LOCAL_SHARE = 0.3
 """Share of the tolerance for the search; the rest pays for the bound that a proof can reach."""
+PATIENCE, MOST_PUSHES = 2, 30
+"""Rounds without progress after which multipliers move on all the same, and how often they may."""
 PROOF_TIME = 0.5
 """Share of the time limit after which an unfinished search gives way to the proof."""
 
@@ -94,7 +96,7 @@ class ColumnGeneration:
         smooth = self.core.model is self.core.loss
         self.multipliers = None if smooth else Multipliers(self.core)
         self.best = (self.state.primal, self.core, self.neurons)
-        self.inner = np.inf
+        self.inner, self.pushed = np.inf, 0
         self.resolution = problem.resolution(problem.affine_fit())
         self.bound = _Bound()
         self.violation = np.inf
@@ -176,7 +178,7 @@ class ColumnGeneration:
         while True:
             found = self._price(self.q, self._new_starts())
             self._emit("search", self.bound.value)
-            self._move_multipliers(found.sup)
+            self._move_multipliers(found.sup, idle)
             if self.gap <= local_tol:
                 found = self._price(self.bound.q, self._thorough_starts(), thorough=True)
                 if self.gap > local_tol:
@@ -210,7 +212,12 @@ class ColumnGeneration:
         """End with `status`, after a proof if one was asked for: its bound is valid at any time."""
         if self.scope is Scope.GLOBAL and (self.core.d <= 2 or self.time_limit is not None):
             self._price(self.q, self._new_starts())
-            self._prove()
+            try:
+                self._prove()
+            except _Stop as stop:
+                # That the proof leaves a gap is no news; only an interrupt is.
+                if stop.status is Status.INTERRUPTED:
+                    raise
         raise _Stop(status)
 
     def _new_starts(self) -> int:
@@ -280,14 +287,19 @@ class ColumnGeneration:
         if state.primal < self.primal or not np.isfinite(self.primal):
             self.best = (state.primal, self.core, neurons)
 
-    def _move_multipliers(self, sup: float) -> None:
-        """For losses with kinks: move the envelope on if its own problem is solved well enough."""
+    def _move_multipliers(self, sup: float, idle: int) -> None:
+        """For losses with kinks: move the envelope on if its own problem is solved well enough.
+
+        Or as well as rounding allows: after some rounds without progress it moves on, too.
+        """
         if self.multipliers is None:
             return
         self.inner = self.multipliers.inner_gap(self.core, self.state, sup)
         outer = self.multipliers.outer_gap(self.core, self.state, self.bound.value)
         if self.inner > INNER_SHARE * outer:
-            return
+            if idle < PATIENCE or self.pushed >= MOST_PUSHES:
+                return
+            self.pushed += 1
         self.core = self.master.core = self.multipliers.moved(self.core, self.state, outer)
         self._accept(self.neurons, self.core.state(self.neurons))
 
