@@ -267,22 +267,30 @@ class RadonTVProblem:
         Without skip connection, intercept and coef are made of neurons: |c0| times the price of a
         constant, and two neurons relu(c.x) - relu(-c.x).
         """
-        a, _, kappa = self.atoms(self.merged(network), np.zeros(self.n_rows))
+        a, kappa = self._prices(self.merged(network))
         return exact_sum(np.abs(a) * kappa)
+
+    def _prices(self, network: RidgeSpline) -> tuple[Array, Array]:
+        """Return amplitudes and prices kappa of what `network` pays for."""
+        a, kappa = network.amplitudes, self.cost.of(network.weights, network.biases)
+        if self.skip == "none":
+            if network.intercept != 0.0:
+                a, kappa = np.append(a, network.intercept), np.append(kappa, self.cost.of_constant)
+            if network.coef.any():
+                size = float(np.linalg.norm(network.coef))
+                a, kappa = np.append(a, [size, -size]), np.append(kappa, [1.0, 1.0])
+        return a, kappa
 
     def atoms(self, network: RidgeSpline, q: Array) -> tuple[Array, Array, Array]:
         """Return amplitudes, eta_q and prices kappa of what `network` pays for."""
-        a, kappa = network.amplitudes, self.cost.of(network.weights, network.biases)
         values = self.eta(q, network.weights, network.biases)
         if self.skip == "none":
-            coef, size = network.coef, float(np.linalg.norm(network.coef))
             if network.intercept != 0.0:
-                a, kappa = np.append(a, network.intercept), np.append(kappa, self.cost.of_constant)
                 values = np.append(values, float(self.sampling.to_points(q).sum()))
-            if size > 0.0:
-                pair = np.array([coef, -coef]) / size
-                a, kappa = np.append(a, [size, -size]), np.append(kappa, [1.0, 1.0])
+            if network.coef.any():
+                pair = np.array([network.coef, -network.coef]) / np.linalg.norm(network.coef)
                 values = np.append(values, self.eta(q, pair, np.zeros(2)))
+        a, kappa = self._prices(network)
         return a, values, kappa
 
     def refit_affine(self, network: RidgeSpline) -> RidgeSpline:

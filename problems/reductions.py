@@ -200,7 +200,11 @@ def merge_rows(X: Array, rest: Array, s: Array, loss: Loss) -> MergedRows:
     With the squared loss rows that agree share their weighted mean, which costs `constant`.
     """
     live = s > 0
-    rows, inverse = np.unique(X[live] + 0.0, axis=0, return_inverse=True)
+    if X.shape[1] == 1:
+        values, inverse = np.unique(X[live, 0] + 0.0, return_inverse=True)
+        rows = values[:, None]
+    else:
+        rows, inverse = np.unique(X[live] + 0.0, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
     groups = np.full(len(X), -1, dtype=np.intp)
     if not (loss.quadratic or len(rows) == len(rest)):

@@ -12,6 +12,7 @@ from ..problems.existence import check_existence
 from .blas_threads import BlasThreads
 from .column_generation import ColumnGeneration
 from .events import Callback, as_callbacks
+from .line_driver import is_line, solve_on_line
 from .parallel import count_threads
 from .solution import Solution
 
@@ -84,6 +85,15 @@ def solve(
     # Small matrices: threads of the linear algebra would mostly wait for one another.
     threads = 1 if problem.n_samples < LARGE else count_threads(n_jobs)
     with BlasThreads(threads):
+        if master == "newton" and max_neurons is None and is_line(problem):
+            return solve_on_line(
+                problem,
+                tol=as_positive("tol", tol),
+                scope=_as_scope(scope),
+                time_limit=time_limit,
+                max_rounds=max_rounds,
+                callbacks=as_callbacks(callback),
+            )
         return ColumnGeneration(
             problem,
             tol=as_positive("tol", tol),
