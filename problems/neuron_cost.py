@@ -160,9 +160,7 @@ class WeightedNorm(FreeBias):
     def check_features(self, n_features: int) -> None:
         """Raise a ValueError if L is of another size."""
         if len(self.factor) != n_features:
-            raise ValueError(
-                f"factor is for {len(self.factor)} features, but X has {n_features}."
-            )
+            raise ValueError(f"factor is for {len(self.factor)} features, but X has {n_features}.")
 
     def of(self, weights: Array, biases: Array) -> Array:
         """Return |L w| for unit w."""
@@ -181,8 +179,24 @@ class WeightedNorm(FreeBias):
         return np.linalg.solve(self.factor, vectors.T).T, np.zeros(len(vectors))
 
 
+@dataclass(frozen=True)
+class L1Norm(FreeBias):
+    """kappa = |w|_1 with free biases: neurons that look at few features are cheap.
+
+    |w|_2 <= |w|_1 <= d^1/2 |w|_2. Some optimum consists of vertices: neurons with k nonzero
+    weights whose hyperplanes meet k data points, k = 1 .. d. Unlike |w|_2 the price depends on
+    the axes: rotating the inputs changes the problem, permuting features or their signs does not.
+    """
+
+    name: ClassVar[str] = "l1_norm"
+
+    def of(self, weights: Array, biases: Array) -> Array:
+        """Return |w|_1 for unit w."""
+        return np.abs(weights).sum(axis=1)
+
+
 COSTS: dict[str, type[FreeBias]] = {
-    cost.name: cost for cost in (FreeBias, PenalizedBias, NoBias)
+    cost.name: cost for cost in (FreeBias, PenalizedBias, NoBias, L1Norm)
 }
 """The costs by the name that `RadonTVProblem(cost=...)` accepts."""
 

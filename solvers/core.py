@@ -16,6 +16,7 @@ from ..problems.checks import Array
 from ..problems.envelope import Envelope
 from ..problems.losses import Loss
 from ..problems.measured_reduction import MeasuredAffine
+from ..problems.neuron_cost import L1Norm
 from ..problems.reductions import Reduction
 from ..problems.sampling import Sampling
 from .cholesky import factorise, solve
@@ -24,6 +25,8 @@ from .cholesky import factorise, solve
 @dataclass(frozen=True, eq=False)
 class Neurons:
     """Neurons sign_k amplitude_k relu(w_k.x - b_k), amplitude >= 0, planes (w_k, b_k), |w_k| = 1.
+
+    |w_k| is |w_k|_1 in a `Core` with l1 set: amplitudes are what neurons cost.
 
     Parameters
     ----------
@@ -98,6 +101,8 @@ class Core:
         Of the rows.
     lift : float
         1 if hyperplanes are free, 0 if they all pass through the origin of X.
+    l1 : bool
+        Whether planes have |w|_1 = 1, the price of a neuron then, instead of |w|_2 = 1.
     """
 
     X: Array
@@ -109,6 +114,7 @@ class Core:
     model: Loss
     basis: AffineBasis
     lift: float = 1.0
+    l1: bool = False
     _start: list[Array] = field(default_factory=list)
 
     @classmethod
@@ -124,8 +130,8 @@ class Core:
         model = problem.loss
         if not model.smooth:
             model = first_envelope(problem.loss, r, basis)
-        lift = float(problem.cost.free_bias)
-        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift)
+        lift, l1 = float(problem.cost.free_bias), isinstance(problem.cost, L1Norm)
+        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift, l1)
 
     @property
     def n(self) -> int:
@@ -237,26 +243,32 @@ class Core:
     def to_network(self, neurons: Neurons) -> RidgeSpline:
         """Return the neurons as a reduced network with refitted affine part."""
         coef, intercept = self.basis.evaluate(self.affine_part(self.ridge(neurons)))
-        weights = neurons.planes[:, :-1]
-        return RidgeSpline(
-            neurons.sign * neurons.amplitude, weights, neurons.planes[:, -1], coef, intercept
-        )
+        weights, biases = neurons.planes[:, :-1], neurons.planes[:, -1]
+        amplitudes = neurons.sign * neurons.amplitude
+        if self.l1:
+            length = np.linalg.norm(weights, axis=1)
+            amplitudes, biases = amplitudes * length, biases / length
+            weights = weights / length[:, None]
+        return RidgeSpline(amplitudes, weights, biases, coef, intercept)
 
     def from_network(self, network: RidgeSpline) -> Neurons:
         """Return the neurons of a reduced network, merged if antipodal neurons are one."""
         merged = network.merged() if self.even else network
+        size = np.ones(merged.n_neurons)
+        if self.l1:
+            size = np.abs(merged.weights).sum(axis=1)
         return Neurons(
             np.sign(merged.amplitudes),
-            np.abs(merged.amplitudes),
-            np.column_stack([merged.weights, merged.biases]),
+            np.abs(merged.amplitudes) * size,
+            np.column_stack([merged.weights, merged.biases]) / size[:, None],
         )
 
 
 def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Envelope:
     """Return the envelope that the method of multipliers starts with.
 
-    For a loss with bounded slopes: around the pseudo-residuals of the best affine fit, with mu a
-    tenth of the size of the residuals, the scale on which a kink is felt. For constraints: around
+    For a loss with bounded slopes: around the pseudo-residuals of the best affine fit, with mu the
+    size of the residuals, so that many rows are near their kink at first. For constraints: around
     0, where the envelope is a squared loss with penalty mu alpha, a hundredth of the largest that
     is not affine.
     """
@@ -266,7 +278,7 @@ def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Enve
         size = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
         mu = size if size > 0.0 else 1.0
         centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1]
-        return Envelope(loss, centre, 0.1 * mu)
+        return Envelope(loss, centre, mu)
     q = s * (y - B @ (B.T @ (s * y)))
     sums = q
     if issparse(reduction.points):

@@ -21,8 +21,17 @@ class Master(Protocol):
 
 def get_master(name: str, core: Core) -> Master:
     """Return the master of that name for a core problem."""
+    if core.l1 and name == NewtonMaster.name:
+        from .l1_master import L1Master
+
+        return L1Master(core)
     if name == NewtonMaster.name:
         return NewtonMaster(core)
+    if core.l1:
+        raise ValueError(
+            f"master={name!r} does not go with cost='l1_norm', whose columns are fixed; leave "
+            "master out."
+        )
     if name == "clarabel":
         # Imported on demand: the conic solver is an optional dependency.
         from .clarabel_master import ClarabelMaster

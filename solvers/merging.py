@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..problems.merging import merge_equal_and_antipodal
 from ._circle_kernels import ON_PLANE
 from .core import Core, Neurons
 
@@ -13,10 +14,13 @@ def merge_cells(core: Core, neurons: Neurons) -> Neurons:
 
     On the data sum_k a_k relu(w_k.x - b_k) = relu(u.x - beta), with u = sum_k a_k w_k and
     beta = sum_k a_k b_k, if no point lies strictly above one hyperplane and strictly below
-    another; and |u| <= sum_k a_k, strictly unless the planes are parallel.
+    another; and |u| <= sum_k a_k, strictly unless the planes are parallel. With |w|_1 for |w| only
+    equal planes are merged: u would mix the features of vertices, mostly at no gain.
     """
     if len(neurons) < 2:
         return neurons
+    if core.l1:
+        return merge_planes(neurons)
     margins = core.lifted @ neurons.planes.T
     pattern = (margins > ON_PLANE).astype(np.int8) - (margins < -ON_PLANE)
     labels: dict[tuple[bool, bytes], int] = {}
@@ -41,3 +45,17 @@ def merge_cells(core: Core, neurons: Neurons) -> Neurons:
     planes = np.where(single[:, None], neurons.planes[first], total / safe[:, None])
     merged = Neurons(neurons.sign[first], amplitude, planes)
     return merged.take(amplitude > 0)
+
+
+def merge_planes(neurons: Neurons) -> Neurons:
+    """Return one neuron per hyperplane {w.x = b}, for problems whose affine functions are free."""
+    d = neurons.planes.shape[1] - 1
+    amplitudes, weights, biases, _, _ = merge_equal_and_antipodal(
+        neurons.sign * neurons.amplitude,
+        neurons.planes[:, :d],
+        neurons.planes[:, d],
+        np.zeros(d),
+        0.0,
+    )
+    planes = np.column_stack([weights, biases])
+    return Neurons(np.sign(amplitudes), np.abs(amplitudes), planes)
