@@ -14,6 +14,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,10 +104,7 @@ def scaling(sizes: list[int], repeats: int) -> None:
             x, y, s = signal(kind, n)
             top = alpha_max_line(x, y, s)
             for fraction in FRACTIONS:
-
-                def run(x=x, y=y, s=s, alpha=fraction * top):  # type: ignore[no-untyped-def]
-                    return solve_line(x, y, s, alpha, loss)
-
+                run = partial(solve_line, x, y, s, fraction * top, loss)
                 fit, seconds = run(), median_time(run, repeats)
                 print(
                     f"{kind:>11} {n:>8} {fraction:>9.0e} {len(fit.knots):>6} {fit.iterations:>6} "
@@ -115,28 +113,31 @@ def scaling(sizes: list[int], repeats: int) -> None:
                 )
 
 
+def solvers_for(x: Array, y: Array, s: Array) -> dict[str, Callable[[float], Array]]:
+    """Return what solves the problem for an alpha, by name; many points take minutes."""
+    found: dict[str, Callable[[float], Array]] = {
+        "clarabel": lambda alpha: by_cvxpy(x, y, s, alpha, "CLARABEL")
+    }
+    if len(x) <= 1000:
+        found["osqp"] = lambda alpha: by_cvxpy(x, y, s, alpha, "OSQP")
+        found["sklearn lasso"] = lambda alpha: by_lasso(x, y, s, alpha)
+    return found
+
+
 def side_by_side(sizes: list[int], repeats: int) -> None:
     """Print the second table."""
     print(f"{'n':>8} {'alpha/max':>9} {'solver':>14} {'excess':>9} seconds")
+    loss = get_loss("squared")
     for n in sizes:
         x, y, s = signal("noisy sine", n)
-        top = alpha_max_line(x, y, s)
+        rivals, top = solvers_for(x, y, s), alpha_max_line(x, y, s)
         for fraction in FRACTIONS:
             alpha = fraction * top
-            ours = solve_line(x, y, s, alpha, get_loss("squared"))
-            seconds = median_time(
-                lambda a=alpha: solve_line(x, y, s, a, get_loss("squared")),  # type: ignore[misc]
-                repeats,
-            )
+            ours = solve_line(x, y, s, alpha, loss)
+            seconds = median_time(partial(solve_line, x, y, s, alpha, loss), repeats)
             print(
                 f"{n:>8} {fraction:>9.0e} {'radontv':>14} {ours.relative_gap:>9.1e} {seconds:.4f}"
             )
-            rivals: dict[str, Callable[[float], Array]] = {
-                "clarabel": lambda a: by_cvxpy(x, y, s, a, "CLARABEL"),
-            }
-            if n <= 1000:  # beyond, they take minutes
-                rivals["osqp"] = lambda a: by_cvxpy(x, y, s, a, "OSQP")
-                rivals["sklearn lasso"] = lambda a: by_lasso(x, y, s, a)
             for name, rival in rivals.items():
                 start = time.perf_counter()
                 try:

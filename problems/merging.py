@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,28 +17,35 @@ to this accuracy."""
 
 
 def merge_equal_and_antipodal(
-    amplitudes: Array, weights: Array, biases: Array, coef: Array, intercept: float
-) -> tuple[Array, Array, Array, Array, float]:
+    amplitudes: Array, weights: Array, biases: Array, coef: Array, intercept: Any
+) -> tuple[Array, Array, Array, Array, Any]:
     """Return the network with one neuron per hyperplane {w.x = b}, zero amplitudes dropped.
 
     (w, b) and (-w, -b) describe one hyperplane, and a relu(-t) = a relu(t) - a t with
     t = w.x - b: the flipped neuron keeps its amplitude and -a w, a b join coef and intercept.
-    The function is unchanged and sum_k |a_k| does not increase.
+    The function is unchanged and sum_k |a_k| does not increase. With several outputs amplitudes
+    (K, D), coef (d, D) and intercept (D,) have one column per output.
     """
-    live = amplitudes != 0.0
+    vector = amplitudes.ndim == 2
+    live: Mask = np.asarray(amplitudes.any(axis=1) if vector else amplitudes != 0.0)
     amplitudes, weights, biases = amplitudes[live], weights[live], biases[live]
     if len(amplitudes) == 0:
         return amplitudes, weights, biases, coef, intercept
     flip = _points_backwards(weights)
     turned = amplitudes[flip]
-    coef = coef + turned @ weights[flip]
-    intercept = float(intercept - turned @ biases[flip])
+    if vector:
+        coef = coef + weights[flip].T @ turned
+        intercept = intercept - biases[flip] @ turned
+    else:
+        coef = coef + turned @ weights[flip]
+        intercept = float(intercept - turned @ biases[flip])
     sign = np.where(flip, -1.0, 1.0)
     weights, biases = weights * sign[:, None], biases * sign
     group = _same_hyperplane(weights, biases)
     first = np.unique(group, return_index=True)[1]
-    total = np.bincount(group, weights=amplitudes)
-    keep = total != 0.0
+    total = np.zeros((len(first), *amplitudes.shape[1:]))
+    np.add.at(total, group, amplitudes)
+    keep = total.any(axis=1) if vector else total != 0.0
     first = first[keep]
     return total[keep], weights[first], biases[first], coef, intercept
 
