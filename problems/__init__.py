@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import losses
 from .certificate import Certificate, Scope
+from .higher_order import HigherOrderProblem
+from .multi_output import MultiOutputProblem
 from .network import Layers, RidgeSpline
 from .problem import RadonTVProblem, register_sup_oracle
 
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Certificate",
+    "HigherOrderProblem",
     "Layers",
+    "MultiOutputProblem",
     "RadonTVProblem",
     "RidgeSpline",
     "Scope",

@@ -164,11 +164,12 @@ class WeightedNorm(FreeBias):
 
     def of(self, weights: Array, biases: Array) -> Array:
         """Return |L w| for unit w."""
-        return np.linalg.norm(weights @ self.factor.T, axis=1)
+        price: Array = np.linalg.norm(weights @ self.factor.T, axis=1)
+        return price
 
     def coordinates(self, X: Array) -> Array:
         """Return the rows L^-T x_i."""
-        return np.linalg.solve(self.factor.T, X.T).T
+        return np.asarray(np.linalg.solve(self.factor.T, X.T).T, dtype=np.float64)
 
     def vectors(self, weights: Array, biases: Array) -> Array:
         """Return the rows L w."""
@@ -176,7 +177,8 @@ class WeightedNorm(FreeBias):
 
     def hyperplanes(self, vectors: Array) -> tuple[Array, Array]:
         """Return the rows L^-1 v, and biases of 0."""
-        return np.linalg.solve(self.factor, vectors.T).T, np.zeros(len(vectors))
+        weights: Array = np.asarray(np.linalg.solve(self.factor, vectors.T).T, dtype=np.float64)
+        return weights, np.zeros(len(vectors))
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ class L1Norm(FreeBias):
 
     def of(self, weights: Array, biases: Array) -> Array:
         """Return |w|_1 for unit w."""
-        return np.abs(weights).sum(axis=1)
+        price: Array = np.abs(weights).sum(axis=1)
+        return price
 
 
 COSTS: dict[str, type[FreeBias]] = {

@@ -229,8 +229,9 @@ def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
     rest = y[live] - (X[live] @ coef + intercept)
     merged = merge_rows(X, rest, s, loss)
     rows = merged.rows
-    mass = np.bincount(np.arange(len(merged.s)) if merged.points is None else merged.points,
-                       weights=merged.s)
+    mass = merged.s
+    if merged.points is not None:
+        mass = np.bincount(merged.points, weights=merged.s).astype(np.float64)
     basis = AffineBasis.of(rows, mass)
     span = None if basis.rank == X.shape[1] else basis.span
     # A rotation needs a centre in the affine hull of the rows; few bits only help without one.

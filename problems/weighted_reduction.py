@@ -78,5 +78,6 @@ class WeightedReduction(Reduction):
 
 def _unit(rows: Array) -> Array:
     """Return rows of length 1, to rounding even after large or small factors."""
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    for _ in range(2):
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows

@@ -194,7 +194,14 @@ def faces(
 
 @njit(**OPTIONS)
 def model_columns(
-    X: Array, lift: float, sign: Array, role: Roles, basis: Array, sizes: Ints, offsets: Ints, out: Array
+    X: Array,
+    lift: float,
+    sign: Array,
+    role: Roles,
+    basis: Array,
+    sizes: Ints,
+    offsets: Ints,
+    out: Array,
 ) -> None:
     """out[offsets[k] + m, i] = sign_k [i above k] (x_i, -lift).basis_k[:, m]."""
     n, d = X.shape

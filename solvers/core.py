@@ -151,13 +151,14 @@ class Core:
     @property
     def even(self) -> bool:
         """Whether (w, b) and (-w, -b) are one neuron: they differ by a free affine function."""
-        return self.basis.columns.shape[1] > 0
+        return bool(self.basis.columns.shape[1] > 0)
 
     def on_rows(self, values: Array) -> Array:
         """Return values at points, of shape (n,) or (n, m), at the rows."""
         if self.points is None:
             return values
-        return self.points @ values if issparse(self.points) else values[self.points]
+        at_rows: Array = self.points @ values if issparse(self.points) else values[self.points]
+        return at_rows
 
     def on_points(self, q: Array) -> Array:
         """Return the sums of q over the rows of each point, shape (n,)."""
@@ -165,7 +166,7 @@ class Core:
             return q
         if issparse(self.points):
             return np.asarray(self.points.T @ q)
-        sums: Array = np.bincount(self.points, weights=q, minlength=self.n)
+        sums: Array = np.bincount(self.points, weights=q, minlength=self.n).astype(np.float64)
         return sums
 
     def features(self, planes: Array) -> Array:
@@ -284,7 +285,7 @@ def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Enve
     if issparse(reduction.points):
         sums = reduction.points.T @ q
     elif reduction.points is not None:
-        sums = np.bincount(reduction.points, weights=q)
+        sums = np.bincount(reduction.points, weights=q).astype(np.float64)
     order = np.argsort(reduction.X, axis=0)
     largest = 0.0
     for k, column in enumerate(order.T):

@@ -7,11 +7,14 @@ from typing import Any
 
 
 from ..problems import RadonTVProblem, RidgeSpline, Scope
-from ..problems.checks import as_count, as_positive, check_features, check_problem
+from ..problems.checks import as_count, as_positive, check_features
 from ..problems.existence import check_existence
+from ..problems.higher_order import HigherOrderProblem
+from ..problems.multi_output import MultiOutputProblem
 from .blas_threads import BlasThreads
 from .column_generation import ColumnGeneration
 from .events import Callback, as_callbacks
+from .kinds import special_solver
 from .line_driver import is_line, solve_on_line
 from .parallel import count_threads
 from .solution import Solution
@@ -21,7 +24,7 @@ LARGE = 4000
 
 
 def solve(
-    problem: RadonTVProblem,
+    problem: RadonTVProblem | MultiOutputProblem | HigherOrderProblem,
     *,
     tol: float = 1e-6,
     scope: str | Scope = "local",
@@ -41,7 +44,7 @@ def solve(
 
     Parameters
     ----------
-    problem : RadonTVProblem
+    problem : RadonTVProblem, MultiOutputProblem or HigherOrderProblem
     tol : float, default=1e-6
         Relative duality gap (primal - dual) / |primal| at which to stop.
     scope : {"local", "global"}, default="local"
@@ -77,6 +80,23 @@ def solve(
         For options that are unknown or out of range, and for problems without a minimiser, as
         logistic regression of separable classes; the message names the remedy.
     """
+    if not isinstance(problem, RadonTVProblem):
+        special = special_solver(problem)
+        if master != "newton":
+            raise ValueError(f"master={master!r} is for RadonTVProblem; leave it out.")
+        found: Solution = special(
+            problem,
+            tol=tol,
+            scope=scope,
+            time_limit=time_limit,
+            warm_start=warm_start,
+            max_neurons=max_neurons,
+            max_rounds=max_rounds,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            callback=callback,
+        )
+        return found
     _check(problem, max_rounds, random_state, warm_start)
     if time_limit is not None:
         as_positive("time_limit", time_limit)
@@ -110,7 +130,6 @@ def solve(
 
 
 def _check(problem: Any, max_rounds: Any, random_state: Any, warm_start: Any) -> None:
-    check_problem(problem)
     as_count("max_rounds", max_rounds, least=1)
     as_count("random_state", random_state, least=0)
     if warm_start is not None:

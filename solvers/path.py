@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..problems import RadonTVProblem
-from ..problems.checks import Array, as_count, as_positive, check_problem
+from ..problems.checks import Array, as_count, as_positive
 from .driver import solve
 from .interrupts import InterruptNote
+from .kinds import check_kind
 from .solution import Solution, Status
 
 
@@ -43,7 +44,7 @@ def path(
     TypeError, ValueError
         For penalties or options that are unknown or out of range.
     """
-    check_problem(problem)
+    check_kind(problem)
     solutions: list[Solution] = []
     with InterruptNote() as note:
         for alpha in _grid(problem, alphas, eps):

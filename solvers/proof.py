@@ -16,6 +16,7 @@ from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
 from .events import Callback, all_of, as_callbacks
 from .frontier import Frontier, saved_state
+from .kinds import special_prover
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing_choice import get_pricing
@@ -181,6 +182,15 @@ def prove(
     OSError
         If `checkpoint` cannot be a file: it is a folder, or its folder does not exist.
     """
+    if not isinstance(problem, RadonTVProblem):
+        prover = special_prover(problem)
+        if checkpoint is not None or callback is not None:
+            raise ValueError("checkpoint and callback are for RadonTVProblem; leave them out.")
+        proved: Certificate = prover(
+            problem, network, tol=tol, time_limit=time_limit, n_jobs=n_jobs,
+            random_state=random_state,
+        )  # fmt: skip
+        return proved
     check_features(problem, network, "network")
     tol = as_positive("tol", tol)
     memory_limit = as_positive("memory_limit", memory_limit)

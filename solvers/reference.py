@@ -51,7 +51,11 @@ def solve_all_patterns(problem: RadonTVProblem) -> tuple[float, RidgeSpline]:
     ImportError
         Without cvxpy.
     """
-    if problem.cost.name != "free_bias" or problem.skip != "affine" or problem.measurements is not None:
+    if (
+        problem.cost.name != "free_bias"
+        or problem.skip != "affine"
+        or problem.measurements is not None
+    ):
         raise ValueError(
             "problem must have a cost with free biases, skip='affine' and no measurements: the "
             "patterns of other neurons are not enumerated. Use radontv.solvers.solve."

@@ -7,6 +7,7 @@ import numpy as np
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.checks import Array, check_features
 from .core import Core, Neurons
+from .kinds import special_sparsifier
 from .merging import merge_cells
 
 CLEAR = 1e-4
@@ -21,6 +22,9 @@ def sparsify(problem: RadonTVProblem, network: RidgeSpline) -> RidgeSpline:
     entry vanishes. Fitted values do not change and sum m does not grow (Parhi and Nowak, 2021, for
     the bound; the reduction is Caratheodory's).
     """
+    if not isinstance(problem, RadonTVProblem):
+        thinned: RidgeSpline = special_sparsifier(problem)(problem, network)
+        return thinned
     check_features(problem, network, "network")
     core = Core.of(problem)
     lowered = core.from_network(problem.reduction.lower_network(network))

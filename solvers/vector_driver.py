@@ -9,13 +9,12 @@ from threadpoolctl import ThreadpoolController
 
 from ..problems import RidgeSpline, Scope
 from ..problems.checks import as_count, as_positive
-from ..problems.multi_output import MultiOutputProblem, register_vector_oracle
+from ..problems.multi_output import MultiOutputProblem
 from ..problems.vector_existence import check_outputs_exist
 from .driver import LARGE, _as_scope
 from .events import Callback, as_callbacks
 from .parallel import count_threads
 from .solution import Solution
-from .vector_bounds import search_sup_outputs
 from .vector_generation import VectorGeneration
 
 
@@ -102,6 +101,3 @@ def _check(problem: Any, warm_start: Any) -> None:
         )
     if warm_start is not None:
         problem.check_network(warm_start, "warm_start")
-
-
-register_vector_oracle(search_sup_outputs)

@@ -10,9 +10,7 @@ from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.neuron_cost import NoBias, PenalizedBias
 from radontv.solvers import path, prove, solve, sparsify
 
-KINDS = [
-    (cost, skip) for cost in ("penalized_bias", "no_bias") for skip in ("none", "affine")
-]
+KINDS = [(cost, skip) for cost in ("penalized_bias", "no_bias") for skip in ("none", "affine")]
 
 
 def make(
@@ -52,8 +50,10 @@ def reference(problem: RadonTVProblem) -> float:
     value = {
         "squared": lambda: 0.5 * cp.sum(cp.multiply(problem.s, cp.square(r))),
         "absolute": lambda: cp.sum(cp.multiply(problem.s, cp.abs(r))),
-        "squared_hinge": lambda: 0.5
-        * cp.sum(cp.multiply(problem.s, cp.square(cp.pos(1 - cp.multiply(problem.y, fitted))))),
+        "squared_hinge": lambda: (
+            0.5
+            * cp.sum(cp.multiply(problem.s, cp.square(cp.pos(1 - cp.multiply(problem.y, fitted)))))
+        ),
     }[problem.loss.name]()
     program = cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)
     program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)

@@ -1,0 +1,82 @@
+"""Which solver belongs to which kind of problem; imported when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..problems.checks import Array, check_problem
+from ..problems.higher_order import HigherOrderProblem
+from ..problems.multi_output import MultiOutputProblem
+
+
+def check_kind(problem: Any) -> None:
+    """Raise a TypeError if it is no problem of any kind."""
+    if not isinstance(problem, MultiOutputProblem | HigherOrderProblem):
+        check_problem(problem)
+
+
+def special_solver(problem: Any) -> Callable[..., Any]:
+    """Return the solver of problems with several outputs or of higher order.
+
+    Raises
+    ------
+    TypeError
+        If it is no such problem.
+    """
+    if isinstance(problem, MultiOutputProblem):
+        from .vector_driver import solve_multi_output
+
+        return solve_multi_output
+    if isinstance(problem, HigherOrderProblem):
+        from .power_driver import solve_higher_order
+
+        return solve_higher_order
+    raise _no_problem(problem)
+
+
+def special_prover(problem: Any) -> Callable[..., Any]:
+    """Return what proves certificates of such problems; see `special_solver`."""
+    if isinstance(problem, MultiOutputProblem):
+        from .vector_bounds import prove_outputs
+
+        return prove_outputs
+    if isinstance(problem, HigherOrderProblem):
+        from .power_proof import prove_higher_order
+
+        return prove_higher_order
+    raise _no_problem(problem)
+
+
+def special_sparsifier(problem: Any) -> Callable[..., Any]:
+    """Return what thins networks of such problems; see `special_solver`."""
+    if isinstance(problem, MultiOutputProblem):
+        from .vector_sparsify import sparsify_outputs
+
+        return sparsify_outputs
+    if isinstance(problem, HigherOrderProblem):
+        from .power_merging import sparsify_power
+
+        return sparsify_power
+    raise _no_problem(problem)
+
+
+def sup_of_outputs(problem: MultiOutputProblem, Q: Array) -> float:
+    """Return sup ||eta_Q||, the oracle of `MultiOutputProblem.alpha_max`."""
+    from .vector_bounds import search_sup_outputs
+
+    return search_sup_outputs(problem, Q)
+
+
+def sup_of_powers(problem: HigherOrderProblem, q: Array) -> float:
+    """Return sup |eta_q|, the oracle of `HigherOrderProblem.alpha_max`."""
+    from .power_proof import search_power_sup
+
+    return search_power_sup(problem, q)
+
+
+def _no_problem(problem: Any) -> TypeError:
+    return TypeError(
+        f"problem must be a RadonTVProblem, MultiOutputProblem or HigherOrderProblem, got "
+        f"{type(problem).__name__}; make one with RadonTVProblem(X, y, alpha)."
+    )
