@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .affine import AffineBasis
-from .affine_fit import fit_smooth, fit_with_multipliers
+from .affine_refit import refit
 from .balance import Balance
 from .certificate import Certificate, Scope
 from .checks import (
@@ -25,18 +24,17 @@ from .checks import (
 from .dual import eta
 from .exact_fit_losses import BandLoss
 from .existence import check_existence
-from .l1_reduction import reduce_l1
 from .losses import Loss, get_loss
-from .measured_reduction import MeasuredAffine, reduce_measured
+from .measured_reduction import MeasuredAffine
 from .measurements import as_matrix
 from .network import RidgeSpline
 from .network_certificate import certify_network, resolution
-from .neuron_cost import FreeBias, L1Norm, WeightedNorm, check_skip, get_cost
-from .origin_reduction import reduce_origin
-from .reductions import Reduction, reduce
+from .neuron_cost import FreeBias, L1Norm, check_skip, get_cost
+from .problem_digest import digest_of
+from .problem_reduction import reduction_of
+from .reductions import Reduction
 from .sampling import Sampling
 from .sums import exact_sum
-from .weighted_reduction import WeightedReduction
 
 SupOracle = Callable[["RadonTVProblem", Array], float]
 """Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
@@ -151,17 +149,7 @@ class RadonTVProblem:
     @cached_property
     def reduction(self) -> Reduction:
         """The same problem on distinct, centred, rotated and scaled rows."""
-        given = self.X, self.y, self.s, self.alpha, self.loss
-        if self.measurements is not None:
-            return reduce_measured(self.sampling, self.affine, *given[1:])
-        if isinstance(self.cost, WeightedNorm):
-            inner = reduce(self.cost.coordinates(self.X), *given[1:])
-            return WeightedReduction.of(inner, self.cost, self.X)
-        if isinstance(self.cost, L1Norm):
-            return reduce_l1(*given)
-        return (
-            reduce(*given) if self.cost.free_bias else reduce_origin(*given, self.cost, self.skip)
-        )
+        return reduction_of(self)
 
     @cached_property
     def digest(self) -> str:
@@ -169,19 +157,7 @@ class RadonTVProblem:
 
         Floats count as little-endian float64, a zero without its sign; weights are normalised.
         """
-        n, d = self.X.shape
-        kind = self.loss.key
-        if self.cost.key != FreeBias.name or self.skip != "affine":
-            kind += f" cost={self.cost.key} skip={self.skip}"
-        arrays = [np.array([self.alpha]), self.X, self.y, self.s]
-        if self.measurements is not None:
-            kind += f" measurements {len(self.y)} {self.measurements.nnz}"
-            parts = self.measurements.indptr, self.measurements.indices, self.measurements.data
-            arrays += [np.asarray(part, dtype=np.float64) for part in parts]
-        digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {kind}\n".encode())
-        for values in arrays:
-            digest.update((values + 0.0).astype("<f8").tobytes())
-        return digest.hexdigest()
+        return digest_of(self)
 
     @cached_property
     def affine(self) -> AffineBasis:
@@ -300,37 +276,7 @@ class RadonTVProblem:
         squared loss, a second step removes rounding. For a loss with kinks the method of
         multipliers.
         """
-        return self._refit(network)[0]
-
-    def _refit(self, network: RidgeSpline) -> tuple[RidgeSpline, Array]:
-        """Return the network with refitted affine part, and the pseudo-residuals p (n_live,)."""
-        loss, y, s, B = self.loss, self.live_targets, self.live_weights, self.affine.columns
-        own = self.sampling.values(network)
-        if self.skip == "none":
-            p = -loss.gradient(y, own) if loss.smooth else None
-            return network, fit_with_multipliers(loss, y, s, own, B, self._spread)[
-                1
-            ] if p is None else p
-        offset = self.sampling.values(network.with_affine(np.zeros(self.n_features), 0.0))
-        p = None
-        if loss.quadratic:
-            theta = B.T @ (s * (y - offset))
-            theta = theta + B.T @ (s * (y - offset - B @ theta))
-        elif loss.smooth:
-            theta = fit_smooth(loss, y, s, offset, B, B.T @ (s * (own - offset)))
-        else:
-            theta, p = fit_with_multipliers(loss, y, s, offset, B, self._spread)
-        refitted = network.with_affine(*self.affine.evaluate(theta))
-        if p is None:
-            p = -loss.gradient(y, self.sampling.values(refitted))
-        return refitted, p
-
-    @property
-    def _spread(self) -> float:
-        """Size of the residuals of a constant fit: the natural mu of an `Envelope`."""
-        y, s = self.live_targets, self.live_weights
-        size = float(s @ np.abs(y - s @ y)) if self.loss.translates else 1.0
-        return size if size > 0.0 else 1.0
+        return refit(self, network)[0]
 
     def affine_fit(self) -> RidgeSpline:
         """Return the best affine function: the optimum for alpha >= alpha_max."""
@@ -339,7 +285,7 @@ class RadonTVProblem:
     def dual_point(self, network: RidgeSpline) -> Array:
         """Return q = -s l'(y, f(X)) for the refitted network, with [1 X]^T q = 0, shape (n,)."""
         check_features(self, network, "network")
-        return self._dual_point(self._refit(network)[1])
+        return self._dual_point(refit(self, network)[1])
 
     def _dual_point(self, p: Array) -> Array:
         q = np.zeros(self.n_rows)

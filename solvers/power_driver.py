@@ -202,7 +202,7 @@ class PowerGeneration:
         """Search at q, and keep its lower bound if it is the best so far (or the same point)."""
         core = self.core
         found = self.search.search(core.on_points(q), self.neurons, starts)
-        # Where eta = 0 any multiple is feasible, but only q itself is known to be in the null space.
+        # Where eta = 0 any multiple is feasible, but a large one is no longer in the null space.
         t = core.best_scale(q, found.sup) if found.sup > 0.0 else 1.0
         value = -float(core.s @ core.loss.conjugate(core.y, -t * q / core.s))
         if len(self.bound.q) and q is not self.bound.q:

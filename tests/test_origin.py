@@ -225,3 +225,30 @@ def test_sweep_sees_a_cell_that_lies_below_all_its_circles() -> None:
         result = sup_eta_origin(turn * X, q, math.inf)
         assert result.attained == pytest.approx(1.0, rel=1e-14)
         np.testing.assert_allclose(result.weight, [0.0, 0.0, turn], atol=1e-14)
+
+
+def test_starts_that_nearly_meet_rows_end_on_them() -> None:
+    X, q = make("normal", 50, 4, 2)
+    search = OriginSearch(X, n_jobs=1)
+    W = search.search(q, np.zeros((0, 4)), 200)[2]
+    rows = X / np.linalg.norm(X, axis=1, keepdims=True)
+    on = np.abs(rows @ W.T) < 1e-14
+    near = W + 3e-12 * sphere(len(W), 4)
+    for start, held in zip(near, on.T, strict=True):
+        end = search.climb(q, start[None])[0]
+        assert np.all(np.abs(rows[held] @ end) < 1e-14)
+
+
+def test_coordinates_of_the_span_say_what_they_leave_out() -> None:
+    rng = np.random.default_rng(0)
+    for size in (0.0, 1e-16, 3e-14):
+        X, q = rng.standard_normal((60, 4)), rng.standard_normal(60)
+        X[:, 3] = X[:, 0] - X[:, 1] + size * X[:, 3]
+        rows = OriginRows.of(X, q)
+        assert rows.basis is not None and rows.X.shape == (60, 3)
+        left = rows.full - (rows.full @ rows.basis) @ rows.basis.T
+        assert rows.moved >= np.abs(rows.q) @ np.linalg.norm(left, axis=1)
+        result = sup_eta_origin(X, q, 0.0)
+        unit = math.ldexp(1.0, rows.exponent)
+        alone = sup_eta_origin(rows.X, rows.q, 0.0).bound
+        assert result.bound >= unit * (alone * rows.stretch + rows.moved) * (1.0 - 1e-15)
