@@ -21,9 +21,10 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 
-from radontv.problems import RadonTVProblem, losses
+from radontv.problems import HigherOrderProblem, MultiOutputProblem, RadonTVProblem, losses
 from radontv.problems.measurements import segment_averages
 from radontv.problems.neuron_cost import WeightedNorm
+from radontv.problems.polynomial_basis import PolynomialBasis
 from radontv.solvers import solve
 from radontv.solvers.reference import loss_terms
 
@@ -50,7 +51,10 @@ def targets(f: np.ndarray, loss: losses.Loss, rng: np.random.Generator) -> np.nd
     return f + 0.3 * rng.standard_t(3, size=len(f))
 
 
-def members(d: int, n: int) -> Iterator[tuple[str, str, RadonTVProblem]]:
+Problem = RadonTVProblem | MultiOutputProblem | HigherOrderProblem
+
+
+def members(d: int, n: int) -> Iterator[tuple[str, str, Problem]]:
     """Yield group, name and problem of every member."""
     X, f, rng = data(d, n)
     for loss in (
@@ -73,30 +77,76 @@ def members(d: int, n: int) -> Iterator[tuple[str, str, RadonTVProblem]]:
     points, matrix = segment_averages(*ends, n_nodes=6)
     shape = 2 * np.maximum(points[:, 0], 0) - np.abs(points[:, -1] - 0.3)
     averages = matrix @ shape + 0.02 * rng.normal(size=n)
+    outputs = np.column_stack([y, f + np.abs(X[:, 0]), X[:, 0] - f])
+    for norm in ("l2", "l1"):
+        problem = MultiOutputProblem(X, outputs, 1.0, output_norm=norm)
+        yield "outputs", f"3 outputs, {norm}", problem
+    classes = np.digitize(f + 0.5 * rng.normal(size=n), np.quantile(f, [0.33, 0.67]))
+    yield "outputs", "multinomial, 3 classes", MultiOutputProblem(X, classes, 1.0, "multinomial")
+    for order in (3, 4):
+        yield "orders", f"order {order}", HigherOrderProblem(X, y, 1.0, order=order)
     yield "measurements", "segments", RadonTVProblem(points, averages, 1.0, measurements=matrix)
 
 
-def reference(problem: RadonTVProblem, network: Any) -> float:
+def features(problem: Problem, network: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of the neurons, and of the free functions, on the rows."""
+    if isinstance(problem, HigherOrderProblem):
+        basis = PolynomialBasis.of_order(problem.X, problem.s, problem.order)
+        return network.features(problem.X), basis.columns
+    if isinstance(problem, MultiOutputProblem):
+        return network.features(problem.X), np.column_stack([problem.X, np.ones(len(problem.X))])
+    points, to_rows = problem.sampling.points, problem.sampling.to_rows
+    lifted = np.column_stack([points, np.ones(len(points))])
+    return to_rows(network.features(points)), to_rows(lifted)
+
+
+def vector_reference(problem: MultiOutputProblem, network: Any) -> float:
+    """Return the same for several outputs: a group lasso."""
+    columns, free = features(problem, network)
+    D = network.n_outputs
+    A, C = cp.Variable((columns.shape[1], D)), cp.Variable((free.shape[1], D))
+    Z, s = columns @ A + free @ C, problem.s
+    penalty = cp.sum(cp.norm(A, 2, axis=1) if problem.output_norm == "l2" else cp.norm(A, 1, axis=1))
+    if problem.loss.key.startswith("multinomial"):
+        own = np.eye(D)[np.asarray(problem.Y, dtype=int).ravel()]
+        value = s @ (cp.log_sum_exp(Z, axis=1) - cp.sum(cp.multiply(own, Z), axis=1))
+    else:
+        value = 0.5 * cp.sum(cp.multiply(s[:, None], cp.square(problem.Y - Z)))
+    return solved(cp.Problem(cp.Minimize(value + problem.alpha * penalty)))
+
+
+def solved(program: Any) -> float:
+    """Return the optimal value of a program."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    return float(program.value)
+
+
+def reference(problem: Problem, network: Any) -> float:
     """Return the optimal value over the neurons of a network, by cvxpy with Clarabel."""
+    if isinstance(problem, MultiOutputProblem):
+        return vector_reference(problem, network)
+    if isinstance(problem, HigherOrderProblem):
+        columns, free = features(problem, network)
+        a = cp.Variable(columns.shape[1])
+        residual = problem.y - columns @ a - free @ cp.Variable(free.shape[1])
+        value = 0.5 * cp.sum(cp.multiply(problem.s, cp.square(residual)))
+        return solved(cp.Problem(cp.Minimize(value + problem.alpha * cp.norm1(a))))
     a, kappa = cp.Variable(network.n_neurons), problem.cost.of(network.weights, network.biases)
-    columns = problem.sampling.to_rows(network.features(problem.sampling.points))
+    columns, free = features(problem, network)
     fitted, penalty = columns @ a, kappa @ cp.abs(a)
     if problem.skip == "affine":
-        lifted = np.column_stack([problem.sampling.points, np.ones(len(problem.sampling.points))])
-        fitted = fitted + problem.sampling.to_rows(lifted) @ cp.Variable(problem.n_features + 1)
+        fitted = fitted + free @ cp.Variable(problem.n_features + 1)
     elif np.isfinite(problem.cost.of_constant):
         c0 = cp.Variable()
         fitted, penalty = fitted + c0, penalty + problem.cost.of_constant * cp.abs(c0)
     y, s = problem.live_targets, problem.live_weights
     value, constraints, constant = loss_terms(cp, problem.loss, y, s, fitted)
-    program = cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
-    return float(program.value) + constant
+    return solved(cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)) + constant
 
 
-def row(name: str, problem: RadonTVProblem, d: int, repeat: int) -> str:
+def row(name: str, problem: Problem, d: int, repeat: int) -> str:
     """Solve a member and return its row of the table."""
     if name.split("(")[0] not in ("interpolation", "tube"):
         problem = problem.with_alpha(SHARE * problem.alpha_max())
@@ -113,7 +163,7 @@ def row(name: str, problem: RadonTVProblem, d: int, repeat: int) -> str:
     else:
         other = 0.0
     return (
-        f"| {name} | {d} | {problem.n_rows} | {proof.relative_gap:.1e} | {proof.scope.name} | "
+        f"| {name} | {d} | {len(problem.s)} | {proof.relative_gap:.1e} | {proof.scope.name} | "
         f"{statistics.median(seconds):.2f} | {proof.n_neurons} | {other:+.1e} |"
     )
 
@@ -123,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one dimension, few rows")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", nargs="*", help="groups: losses constraints costs measurements")
+    parser.add_argument("--only", nargs="*", help="losses constraints costs measurements outputs orders")
     args = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}; alpha = {SHARE} alpha_max\n")
     print("| member | d | rows | relative gap | scope | seconds | neurons | from reference |")

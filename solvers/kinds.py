@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from ..problems.checks import Array, check_problem
 from ..problems.higher_order import HigherOrderProblem
@@ -32,7 +32,7 @@ def special_solver(problem: Any) -> Callable[..., Any]:
         from .power_driver import solve_higher_order
 
         return solve_higher_order
-    raise _no_problem(problem)
+    _refuse(problem)
 
 
 def special_prover(problem: Any) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def special_prover(problem: Any) -> Callable[..., Any]:
         from .power_proof import prove_higher_order
 
         return prove_higher_order
-    raise _no_problem(problem)
+    _refuse(problem)
 
 
 def special_sparsifier(problem: Any) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ def special_sparsifier(problem: Any) -> Callable[..., Any]:
         from .power_merging import sparsify_power
 
         return sparsify_power
-    raise _no_problem(problem)
+    _refuse(problem)
 
 
 def sup_of_outputs(problem: MultiOutputProblem, Q: Array) -> float:
@@ -75,8 +75,6 @@ def sup_of_powers(problem: HigherOrderProblem, q: Array) -> float:
     return search_power_sup(problem, q)
 
 
-def _no_problem(problem: Any) -> TypeError:
-    return TypeError(
-        f"problem must be a RadonTVProblem, MultiOutputProblem or HigherOrderProblem, got "
-        f"{type(problem).__name__}; make one with RadonTVProblem(X, y, alpha)."
-    )
+def _refuse(problem: Any) -> NoReturn:
+    check_problem(problem)
+    raise TypeError("a RadonTVProblem needs no special treatment.")

@@ -39,3 +39,17 @@ def test_proof_benchmark_at_its_smallest_size() -> None:
     rows = [line.split("|") for line in run("proofs.py").splitlines() if line.startswith("| G(")]
     assert [row[1].strip() for row in rows] == ["G(2,2000,0.3)", "G(3,300,0.5)"]
     assert all(float(row[3]) <= float(row[2]) for row in rows)
+
+
+def test_family_benchmark_at_its_smallest_size() -> None:
+    pytest.importorskip("cvxpy")
+    said = run("family.py", "--only", "outputs", "orders", "measurements")
+    rows = [line.split("|") for line in said.splitlines() if "GLOBAL" in line]
+    assert len(rows) == 6
+    assert all(float(row[4]) <= 1e-6 and abs(float(row[8])) <= 1e-6 for row in rows)
+
+
+def test_penalised_bias_benchmark_does_without_the_other_package() -> None:
+    said = run("penalized_bias.py")
+    assert "| 1, 60, 0.01 |" in said
+    assert "GLOBAL" in said
