@@ -61,7 +61,7 @@ def count_boxes(problem: RadonTVProblem, network: RidgeSpline, tol: float, limit
     """Return the number of boxes (or candidates of a sweep) of the same proof."""
     core, reduction = Core.of(problem), problem.reduction
     q = reduction.reduce_dual(problem.dual_point(network))
-    primal, _ = core.state(core.from_network(reduction.lower_network(network)))
+    primal = core.state(core.from_network(reduction.lower_network(network))).primal
     constant = reduction.constant / reduction.y_scale**2
     threshold = proof_threshold(core, q, primal, 0.9 * tol * (primal + constant), constant=constant)
     found = bound_sup(
