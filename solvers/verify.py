@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from ..problems import Certificate, RadonTVProblem
 from ..problems.checks import Array, as_positive, check_features
@@ -15,7 +16,6 @@ from ._verify_claims import AGREE, check_primal, check_problem, check_sup, relat
 from ._verify_rows import Rows, U
 from ._verify_sup import prove_sup
 from ._verify_values import dual_value, primal_value
-from .blas_threads import BlasThreads
 from .parallel import count_threads
 
 EXCUSED = 1e-9
@@ -137,7 +137,7 @@ def verify(
     network, q_all = _contents(certificate, problem)
     live = problem.s > 0
     q = q_all[live]
-    with BlasThreads(1):
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
         rows = Rows.of(problem)
         primal = primal_value(problem, rows, network, certificate.primal)
         defect = rows.defect(q)
