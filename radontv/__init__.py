@@ -15,6 +15,8 @@ from . import problems, solvers
 
 if TYPE_CHECKING:
     from .certification import certify
+    from .classifiers import RadonTVClassifier
+    from .classifiers_cv import RadonTVClassifierCV
     from .estimators import RadonTVRegressor
     from .estimators_cv import RadonTVRegressorCV
     from .model_report import ModelReport
@@ -26,6 +28,8 @@ except PackageNotFoundError:  # a checkout that is not installed
 
 __all__ = [
     "ModelReport",
+    "RadonTVClassifier",
+    "RadonTVClassifierCV",
     "RadonTVRegressor",
     "RadonTVRegressorCV",
     "__version__",
@@ -35,22 +39,20 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "ModelReport": "model_report",
+    "RadonTVClassifier": "classifiers",
+    "RadonTVClassifierCV": "classifiers_cv",
+    "RadonTVRegressor": "estimators",
+    "RadonTVRegressorCV": "estimators_cv",
+    "certify": "certification",
+}
+
+
 def __getattr__(name: str) -> Any:
     # The estimators import scikit-learn, which takes as long as all the rest together.
-    if name == "RadonTVRegressor":
-        from .estimators import RadonTVRegressor
+    if name not in _HOMES:
+        raise AttributeError(f"module 'radontv' has no attribute {name!r}")
+    from importlib import import_module
 
-        return RadonTVRegressor
-    if name == "RadonTVRegressorCV":
-        from .estimators_cv import RadonTVRegressorCV
-
-        return RadonTVRegressorCV
-    if name == "certify":
-        from .certification import certify
-
-        return certify
-    if name == "ModelReport":
-        from .model_report import ModelReport
-
-        return ModelReport
-    raise AttributeError(f"module 'radontv' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .fitting import NetworkRegressor
+from .fitting import NetworkEstimator
 from .foreign_networks import ForeignNetwork
 from .model_readers import read_network
 from .model_report import ModelReport
 from .problems import Certificate, RadonTVProblem, RidgeSpline
+from .problems.exact_fit_losses import BandLoss
 from .solvers import Solution, solve
 from .weight_decay import penalty_of
 
@@ -53,7 +54,9 @@ def certify(
     model : object
         One of
 
-        * a `RidgeSpline`, or a fitted `RadonTVRegressor` or `RadonTVRegressorCV`;
+        * a `RidgeSpline`, or a fitted estimator of this package with one output, such as
+          `RadonTVRegressor`, or `RadonTVClassifier` with two classes, whose own loss then takes
+          the place of the squared loss;
         * a fitted `sklearn.neural_network.MLPRegressor`, or a `Pipeline` that ends in one;
         * a `torch.nn.Sequential(Linear, ReLU, Linear)`, or a tuple (Sequential, Linear) whose
           second part is the skip connection that is added to the first;
@@ -131,8 +134,8 @@ def certify(
             "no loss."
         )
     model, X, place = _last_step(model, X)
-    if isinstance(model, NetworkRegressor):
-        problem = model.standardized_problem(X, y, sample_weight)
+    if isinstance(model, NetworkEstimator):
+        problem = _own_problem(model, X, y, sample_weight)
         network = model.standardized_network()
         foreign = ForeignNetwork(
             type(model).__name__, network.to_layers(), has_skip=True, exact=network
@@ -147,7 +150,7 @@ def certify(
             f"{foreign.n_features}; pass the inputs that it was trained on."
         )
     penalty = penalty_of(model, alpha, weight_decay, loss or "mse", problem, sample_weight)
-    if isinstance(model, NetworkRegressor):
+    if isinstance(model, NetworkEstimator):
         problem = problem.with_alpha(penalty.alpha)
     else:
         problem = RadonTVProblem(X, y, penalty.alpha, sample_weight=sample_weight)
@@ -180,6 +183,17 @@ def certify(
     )
 
 
+def _own_problem(model: NetworkEstimator, X: Any, y: Any, sample_weight: Any) -> RadonTVProblem:
+    """Return the problem of an estimator of this package, if it has one output."""
+    problem = model.standardized_problem(X, y, sample_weight)
+    if not isinstance(problem, RadonTVProblem):
+        raise TypeError(
+            f"model is a {type(model).__name__} with {problem.n_outputs} outputs, but certify "
+            "judges networks of one output; see the model's own certificate_."
+        )
+    return problem
+
+
 def _last_step(model: Any, X: Any) -> tuple[Any, Any, str]:
     """Return the last step of a fitted pipeline, its inputs, and words for them."""
     if not isinstance(model, Pipeline):
@@ -193,6 +207,12 @@ def _refuse_overflow(problem: RadonTVProblem, network: RidgeSpline, model: Forei
     """Raise a ValueError if the objective of the network is beyond float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         objective = problem.objective(network)
+    if np.isinf(objective) and isinstance(problem.loss, BandLoss):
+        raise ValueError(
+            f"the {model.kind} does not meet the constraints of loss={problem.loss.key!r} for "
+            "these data, so that its objective is infinite; pass the data of its fit, or fit it "
+            "with a smaller tol."
+        )
     if not np.isfinite(objective):
         largest = float(np.abs(network.amplitudes).max(initial=0.0))
         raise ValueError(

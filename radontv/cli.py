@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shlex
 import sys
@@ -32,6 +33,24 @@ def fit(
         typer.Option(
             help="The same as a fraction of alpha_max, where the fit becomes affine.",
             show_default="0.01",
+        ),
+    ] = None,
+    classify: Annotated[
+        bool | None,
+        typer.Option(
+            "--classify/--numbers",
+            help="Whether the target holds classes or numbers.",
+            show_default="classes if it is text, or true and false",
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[=VALUE]",
+            help="For numbers: squared, huber, absolute, quantile, epsilon_insensitive, poisson; "
+            "for classes: logistic, hinge, squared_hinge. A value is its parameter, as in "
+            "huber=0.5 or quantile=0.9.",
+            show_default="squared or logistic",
         ),
     ] = None,
     cv: Annotated[
@@ -83,6 +102,9 @@ def fit(
     ] = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no pictures.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object, and nothing else.")
+    ] = False,
 ) -> None:
     """Fit a CSV file; write the model, its certificate, predictions and pictures."""
     with _plain_errors():
@@ -95,6 +117,8 @@ def fit(
                 out=_place(out, f"{data.stem}-radontv"),
                 alpha=alpha,
                 alpha_ratio=alpha_ratio,
+                classify=classify,
+                loss=loss,
                 cv=cv,
                 one_se=one_se,
                 tol=tol,
@@ -109,7 +133,8 @@ def fit(
                 seed=seed,
                 jobs=jobs,
                 plots=not no_plots,
-                progress=not quiet,
+                progress=not (quiet or as_json),
+                as_json=as_json,
             )
         )
 
@@ -171,6 +196,7 @@ def demo(
 
 def _fit_and_report(options: Any) -> None:
     """Fit, print the summary, then draw; exit with 130 after Ctrl-C, as shells do."""
+    from .models import report_fields
     from .results import ResultsFolder
     from .summaries import describe
     from .workflow import fit_file
@@ -181,11 +207,13 @@ def _fit_and_report(options: Any) -> None:
         fitted = fit_file(options, folder, say)
         say("\n" + describe(fitted.model))
         if options.plots:
-            folder.draw(fitted.regressor, fitted.table, fitted.train, options)
+            folder.draw(fitted.estimator, fitted.table, fitted.train, options)
     except KeyboardInterrupt:
         names = ", ".join(folder.written) or "nothing"
         typer.echo(f"\nStopped; written in {folder.path}: {names}.", err=True)
         raise typer.Exit(130) from None
+    if options.as_json:
+        typer.echo(json.dumps(report_fields(fitted.model), allow_nan=False))
     say(f"In {folder.path}: {', '.join(folder.written)}")
     say(f"Predict with: radontv predict {shlex.quote(str(folder.path))} OTHER.CSV")
     if fitted.interrupted:

@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-from .problems import RadonTVProblem, RidgeSpline
-from .solvers import Event, Status, solve
+from .problems import RidgeSpline
+from .solvers import Event, Status
 from .solvers.interrupts import InterruptNote
+from .solving import FitProblem, solve
 from .standardization import Standardization
 from .training_data import TrainingData
 from .validation_curve import ValidationCurve
 
 Array = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-Prepare = Callable[[TrainingData], tuple[RadonTVProblem, Standardization]]
+Prepare = Callable[[TrainingData], tuple[FitProblem, Standardization]]
 Error = Callable[[Array, Array], Array]
-"""Returns the error of values f (n,) for targets y (n,), row by row."""
+"""Returns the error (n,) of values f for targets y, row by row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +87,10 @@ class PenaltySearch:
 
     Parameters
     ----------
-    prepare : callable (TrainingData) -> (RadonTVProblem, Standardization)
+    prepare : callable (TrainingData) -> (problem, Standardization)
         The problem of a training part in standardised inputs; its alpha is not used.
     error : callable (y, f) -> ndarray
-        Error of values f (n,) for targets y (n,), row by row.
+        Error (n,) of values f for targets y, row by row.
     options : dict
         For `solve`: tol, max_neurons, random_state.
     n_jobs : int or None
@@ -186,7 +187,7 @@ class PenaltySearch:
 
     def _path(
         self,
-        problem: RadonTVProblem,
+        problem: FitProblem,
         alphas: Array,
         over: Callable[[Event | None], bool],
         threads: int | None,

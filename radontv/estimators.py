@@ -7,28 +7,39 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from .fitting import NetworkRegressor
-from .problems import RidgeSpline
-from .standardization import Standardization, alpha_for
+from .fitting import FixedPenalty
+from .regression import OUTPUT_NORMS, REGRESSION_LOSSES, NetworkRegressor
 
 
-class RadonTVRegressor(NetworkRegressor):
+class RadonTVRegressor(NetworkRegressor, FixedPenalty):
     """Regression with a shallow ReLU network of certified optimality.
 
     Minimises over all functions f
 
-        1/2 sum_i s_i (y_i - f(z_i))^2 + alpha RTV(f),        sum_i s_i = 1,
+        sum_i s_i l(y_i, f(z_i)) + alpha RTV(f),        sum_i s_i = 1,
 
-    where z is the standardised input. The result is f = sum_k a_k relu(w_k.z - b_k) + c.z + c0
-    with ||w_k||_2 = 1 and RTV(f) = sum_k abs(a_k).
+    where z is the standardised input and l is 1/2 (y - f)^2 unless `loss` says otherwise. The
+    result is f = sum_k a_k relu(w_k.z - b_k) + c.z + c0 with ||w_k||_2 = 1 and
+    RTV(f) = sum_k abs(a_k).
 
     Parameters
     ----------
     alpha : float, default=None
         Price of RTV, > 0, on the scale of `alpha` in `sklearn.linear_model.Lasso`. None stands
-        for 0.01 alpha_max, where alpha_max is the least value for which the fit is affine.
+        for 0.01 alpha_max, where alpha_max is the least value for which the fit is affine (for
+        losses with kinks a bound above it). With constraints it is only a unit, and None is 1.
+    loss : str or object, default="squared"
+        "squared", "huber", "absolute", "quantile", "epsilon_insensitive"; "poisson" for counts,
+        with f the logarithm of the mean; or the constraints "interpolation", f = y, and "tube",
+        |f - y| <= epsilon. Parameters are set on objects of `radontv.problems.losses`, such as
+        ``HuberLoss(delta=0.5)``. Targets are not standardised: delta and epsilon are in units of
+        y.
+    output_norm : {"l2", "l1"}, default="l2"
+        If y has several columns, what a neuron with amplitudes a_k costs: "l2", ||a_k||_2, lets
+        outputs share neurons; "l1", ||a_k||_1, sums the RTVs of the outputs. Only losses without
+        kinks and constraints allow several columns; their loss is the sum over outputs.
     standardize : bool, default=True
         Give every feature weighted mean 0 and weighted standard deviation 1 first. The fit then
         does not depend on the units of the features. Constant features are only centred.
@@ -99,6 +110,8 @@ class RadonTVRegressor(NetworkRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [None, Interval(Real, 0, None, closed="neither")],
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "conjugate"])],
+        "output_norm": [StrOptions(set(OUTPUT_NORMS))],
         "standardize": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "scope": [StrOptions({"local", "global"})],
@@ -113,6 +126,8 @@ class RadonTVRegressor(NetworkRegressor):
     def __init__(
         self,
         alpha: float | None = None,
+        loss: Any = "squared",
+        output_norm: str = "l2",
         standardize: bool = True,
         tol: float = 1e-4,
         scope: str = "local",
@@ -124,6 +139,8 @@ class RadonTVRegressor(NetworkRegressor):
         verbose: int = 0,
     ) -> None:
         self.alpha = alpha
+        self.loss = loss
+        self.output_norm = output_norm
         self.standardize = standardize
         self.tol = tol
         self.scope = scope
@@ -144,7 +161,7 @@ class RadonTVRegressor(NetworkRegressor):
         ----------
         X : array-like of shape (n_samples, n_features)
             Inputs.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; only their ratios matter. Weight 0 is a removed row, weight 2 a
@@ -155,18 +172,5 @@ class RadonTVRegressor(NetworkRegressor):
         RadonTVRegressor
             The fitted estimator.
         """
-        problem, change = self._prepared(self._checked(X, y, sample_weight, reset=True))
-        alpha = self.alpha or alpha_for(problem, problem.alpha_max())
-        before = self._start(change) if self.warm_start else None
-        solution = self._solve(
-            problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
-        )
-        self._keep(solution, change)
+        self._fit(self._checked(X, y, sample_weight, reset=True))
         return self
-
-    def _start(self, change: Standardization) -> RidgeSpline | None:
-        """Return the network of the previous fit in new standardised inputs, if it fits them."""
-        before: RidgeSpline | None = getattr(self, "_standard_network", None)
-        if before is None or before.n_features != len(change.mean):
-            return None
-        return self._change().after(change).to_original(before)

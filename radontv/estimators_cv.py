@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from .fitting import NetworkRegressor
 from .penalty_choice import PenaltyChooser
+from .problems.exact_fit_losses import BandLoss
+from .regression import OUTPUT_NORMS, REGRESSION_LOSSES, NetworkRegressor, mean_loss
 from .validation_curve import SELECTIONS
 
 Array = NDArray[np.float64]
@@ -21,10 +22,11 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
     """`RadonTVRegressor` with `alpha` chosen by cross-validation.
 
     For each fold, the networks of all penalties are fitted to its training part, from the largest
-    penalty down, each fit started from the one before, and judged by their mean squared error on
-    the rows left out. All rows are then fitted with the penalty chosen. Each training part is
-    standardised by itself, so that nothing of the rows left out enters. One `alpha` means the same
-    in all folds and in the final fit: it belongs to the mean loss and to standardised inputs.
+    penalty down, each fit started from the one before, and judged by the mean of their loss on
+    the rows left out (twice that, the mean squared error, for the squared loss). All rows are then
+    fitted with the penalty chosen. Each training part is standardised by itself, so that nothing of
+    the rows left out enters. One `alpha` means the same in all folds and in the final fit: it
+    belongs to the mean loss and to standardised inputs.
 
     Parameters
     ----------
@@ -42,6 +44,10 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         "min": the penalty with the least mean error; if several have it up to rounding, the
         largest of these. "1se": the largest penalty whose mean error is at most one standard
         error above the least, for a smaller network that is about as good.
+    loss : str or object, default="squared"
+        As in `RadonTVRegressor`, without the constraints, whose optimum does not depend on alpha.
+    output_norm : {"l2", "l1"}, default="l2"
+        As in `RadonTVRegressor`.
     standardize : bool, default=True
         As in `RadonTVRegressor`.
     tol : float, default=1e-4
@@ -73,9 +79,11 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         All of them, decreasing.
     best_index_ : int
         alpha_ is alphas_[best_index_].
+    error_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean losses on the rows left out, weighted like these, over several outputs the mean; nan
+        for penalties that a fold did not reach within `time_limit`.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean squared errors on the rows left out, weighted like these; nan for penalties that a
-        fold did not reach within `time_limit`.
+        The same, for the squared loss only, whose errors are mean squared errors.
     mean_error_ : ndarray of shape (n_alphas,)
         Their mean over folds, each with the total weight of the rows left out. (For folds of
         unequal weight this differs from ``mse_path_.mean(axis=1)``, which `LassoCV` uses.)
@@ -113,6 +121,8 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         "eps": [Interval(Real, 0, 1, closed="right")],
         "cv": ["cv_object"],
         "selection": [StrOptions(set(SELECTIONS))],
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "conjugate"])],
+        "output_norm": [StrOptions(set(OUTPUT_NORMS))],
         "standardize": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "path_tol": [Interval(Real, 0, None, closed="neither")],
@@ -130,6 +140,8 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         eps: float = 1e-3,
         cv: Any = None,
         selection: str = "min",
+        loss: Any = "squared",
+        output_norm: str = "l2",
         standardize: bool = True,
         tol: float = 1e-4,
         path_tol: float = 1e-2,
@@ -144,6 +156,8 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         self.eps = eps
         self.cv = cv
         self.selection = selection
+        self.loss = loss
+        self.output_norm = output_norm
         self.standardize = standardize
         self.tol = tol
         self.path_tol = path_tol
@@ -168,7 +182,7 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         ----------
         X : array-like of shape (n_samples, n_features)
             Inputs.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0, for fits and for validation errors; only their ratios matter. Weight 0 is
@@ -181,14 +195,17 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         RadonTVRegressorCV
             The fitted estimator.
         """
-        choice = self._choose(X, y, sample_weight, params)
-        self.mse_path_ = choice.curve.errors
-        solution = self._solve(
-            choice.problem, choice.before, seed=choice.seed, time_limit=choice.time_limit
-        )
-        self._keep(solution, choice.change)
+        loss = self._loss()
+        if isinstance(loss, BandLoss):
+            raise ValueError(
+                f"loss={loss.key!r} is a constraint: its optimum does not depend on alpha, so that "
+                "there is nothing to choose; use RadonTVRegressor."
+            )
+        self._fit(X, y, sample_weight, params)
+        if loss.quadratic:
+            self.mse_path_ = self.error_path_
         return self
 
     def _validation_error(self, targets: Array, values: Array) -> Array:
-        """Return (y - f)^2."""
-        return (targets - values) ** 2
+        """Return the loss, for the squared loss (y - f)^2."""
+        return mean_loss(self._loss(), targets, values)

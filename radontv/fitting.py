@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .problems import RadonTVProblem, RidgeSpline
-from .problems.losses import Loss
-from .solvers import Solution, solve
+from .problems import RidgeSpline
+from .solvers import Solution
 from .solvers.report import ProgressTable
-from .standardization import Standardization
-from .training_data import TrainingData, training_data
+from .solving import FitProblem, largest_alpha, solve
+from .standardization import Standardization, alpha_for
+from .training_data import TrainingData
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class NetworkEstimator(BaseEstimator):
     """An estimator whose fit is a ridge spline of standardised inputs.
 
     Subclasses have the parameters `standardize`, `tol`, `scope`, `time_limit`, `max_neurons`,
-    `n_jobs`, `random_state` and `verbose`, and say in `_loss` what they minimise.
+    `n_jobs`, `random_state` and `verbose`, and say in `_checked` and `_problem` what they minimise.
     """
 
     standardize: bool
@@ -39,17 +39,17 @@ class NetworkEstimator(BaseEstimator):
     random_state: Any
     verbose: int
 
-    def _loss(self) -> str | Loss:
-        """Return the loss of the problem."""
-        return "squared"
-
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> TrainingData:
-        """Return the rows of positive weight, with targets as the loss wants them."""
-        return training_data(self, X, y, sample_weight, reset=reset)
+        """Return the rows of positive weight, with targets as `_problem` wants them."""
+        raise NotImplementedError
 
-    def _prepared(self, data: TrainingData) -> tuple[RadonTVProblem, Standardization]:
+    def _problem(self, inputs: Array, data: TrainingData) -> FitProblem:
+        """Return the problem of inputs (n, n_features) and the targets of data, with alpha = 1."""
+        raise NotImplementedError
+
+    def _prepared(self, data: TrainingData) -> tuple[FitProblem, Standardization]:
         """Return the problem in standardised inputs, with alpha = 1, and the change of units.
 
         Mean and scale are those of `data`: a fold knows nothing of the rows that it is judged by.
@@ -59,14 +59,7 @@ class NetworkEstimator(BaseEstimator):
             if self.standardize
             else Standardization.identity(data.rows.shape[1])
         )
-        problem = RadonTVProblem(
-            change.inputs(data.rows),
-            data.targets,
-            alpha=1.0,
-            loss=self._loss(),  # type: ignore[arg-type]
-            sample_weight=data.weights,
-        )
-        return problem, change
+        return self._problem(change.inputs(data.rows), data), change
 
     def _seed(self) -> int:
         """Return the seed of this fit; a generator is asked once."""
@@ -77,7 +70,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _solve(
         self,
-        problem: RadonTVProblem,
+        problem: FitProblem,
         before: RidgeSpline | None,
         *,
         seed: int,
@@ -103,7 +96,7 @@ class NetworkEstimator(BaseEstimator):
                 f"{certificate.scope.meaning}), asked for were tol={self.tol:g} and "
                 f"scope={self.scope!r}.",
                 ConvergenceWarning,
-                stacklevel=4,  # whoever called `fit`, which a decorator wraps
+                stacklevel=5,  # whoever called `fit`, which a decorator wraps
             )
         return solution
 
@@ -123,7 +116,7 @@ class NetworkEstimator(BaseEstimator):
         return Standardization(self.mean_, self.scale_)
 
     def _values(self, X: ArrayLike) -> Array:
-        """Return f at the rows of X, (n_samples,)."""
+        """Return f at the rows of X, (n_samples,) or (n_samples, n_outputs)."""
         check_is_fitted(self)
         network: RidgeSpline = self._standard_network
         rows = validate_data(self, X, dtype=np.float64, reset=False)
@@ -131,21 +124,17 @@ class NetworkEstimator(BaseEstimator):
 
     def standardized_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> RadonTVProblem:
+    ) -> FitProblem:
         """Return the problem that `certificate_` is about, from the data of `fit`.
 
         It goes with `standardized_network()`: ``prove(model.standardized_problem(X, y),
         model.standardized_network())`` repeats the proof. Like `fit`, it drops rows of weight 0.
+        With several outputs it is a `MultiOutputProblem`; for one class against the others an
+        object whose `problems` are those of the classes.
         """
         check_is_fitted(self)
         data = self._checked(X, y, sample_weight, reset=False)
-        return RadonTVProblem(
-            self._change().inputs(data.rows),
-            data.targets,
-            alpha=self.alpha_,
-            loss=self._loss(),  # type: ignore[arg-type]
-            sample_weight=data.weights,
-        )
+        return self._problem(self._change().inputs(data.rows), data).with_alpha(self.alpha_)
 
     def standardized_network(self) -> RidgeSpline:
         """Return the network of `certificate_`, a function of z = (x - mean_) / scale_."""
@@ -154,20 +143,27 @@ class NetworkEstimator(BaseEstimator):
         return network
 
 
-class NetworkRegressor(RegressorMixin, NetworkEstimator):
-    """A network whose values are the predictions."""
+class FixedPenalty(NetworkEstimator):
+    """An estimator with the parameters `alpha` and `warm_start`."""
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Return f at the rows of X.
+    alpha: float | None
+    warm_start: bool
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs in original units.
+    def _fit(self, data: TrainingData) -> None:
+        """Solve the problem of the data, and keep the solution."""
+        problem, change = self._prepared(data)
+        alpha = self.alpha or alpha_for(problem, largest_alpha(problem))
+        before = self._start(change, problem) if self.warm_start else None
+        solution = self._solve(
+            problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
+        )
+        self._keep(solution, change)
 
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted targets.
-        """
-        return self._values(X)
+    def _start(self, change: Standardization, problem: FitProblem) -> RidgeSpline | None:
+        """Return the network of the previous fit in new standardised inputs, if it fits them."""
+        before: RidgeSpline | None = getattr(self, "_standard_network", None)
+        if before is None or before.n_features != len(change.mean):
+            return None
+        if before.n_outputs != getattr(problem, "n_outputs", 1):
+            return None
+        return self._change().after(change).to_original(before)

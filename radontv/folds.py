@@ -48,7 +48,7 @@ def folds(
     """
     count = FOLDS if cv is None else cv
     if isinstance(count, Integral):
-        _check_count(int(count), len(data.targets))
+        _check_count(int(count), len(data.targets), classifier)
     splitter = check_cv(count, data.targets, classifier=classifier)
     if isinstance(count, Integral) or hasattr(cv, "split"):
         kept = _check_method_params(data.live, dict(params or {}), np.flatnonzero(data.live))
@@ -76,12 +76,13 @@ def _live(part: Any, data: TrainingData) -> NDArray[np.intp]:
     return found
 
 
-def _check_count(count: int, n: int) -> None:
+def _check_count(count: int, n: int, classifier: bool) -> None:
     if count > n:
+        other = "RadonTVClassifier" if classifier else "RadonTVRegressor"
         least = f"cv of at most {n}, or " if n > 1 else ""
         raise ValueError(
             f"n_samples={n} rows of positive weight are fewer than the cv={count} folds; choose "
-            f"{least}RadonTVRegressor with an alpha of your own."
+            f"{least}{other} with an alpha of your own."
         )
 
 

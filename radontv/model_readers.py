@@ -12,10 +12,10 @@ from .foreign_networks import ForeignNetwork, as_layers, as_numbers
 from .problems import Layers, RidgeSpline
 
 SUPPORTED = (
-    "a RidgeSpline, a fitted RadonTVRegressor, a fitted MLPRegressor (or a Pipeline that ends in "
-    "one), a torch.nn.Sequential(Linear, ReLU, Linear), a tuple (Sequential, Linear) whose second "
-    "part is the skip connection, a tuple (W1, b1, w2, b2) or (W1, b1, w2, b2, skip) of arrays, or "
-    "radontv.problems.Layers"
+    "a RidgeSpline, a fitted RadonTVRegressor or RadonTVClassifier, a fitted MLPRegressor (or a "
+    "Pipeline that ends in one), a torch.nn.Sequential(Linear, ReLU, Linear), a tuple (Sequential, "
+    "Linear) whose second part is the skip connection, a tuple (W1, b1, w2, b2) or (W1, b1, w2, "
+    "b2, skip) of arrays, or radontv.problems.Layers"
 )
 
 

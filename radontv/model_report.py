@@ -14,7 +14,8 @@ class ModelReport:
     """How far a network is from the best that its data and its penalty allow.
 
     All values are in units of F(f) = sum_i s_i 1/2 (y_i - f(x_i))^2 + alpha RTV(f), with weights s
-    of sum 1. The optimum is over networks of any width whose biases and affine part are free.
+    of sum 1; for estimators with another loss, that loss takes the place of the squared one. The
+    optimum is over networks of any width whose biases and affine part are free.
 
     Attributes
     ----------

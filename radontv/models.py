@@ -13,18 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .classification import classes_of
 from .csv_files import DataError
 from .problems import Certificate, RidgeSpline
 from .problems.atomic_files import whole_file
+from .problems.poisson_loss import MOST_LOG
+from .quality import ClassQuality, Quality
 from .standardization import Standardization
-from .summaries import Quality, Summary
+from .summaries import Summary
 from .tables import Column
 from .tuning import Tuning
 
 Array = NDArray[np.float64]
 
 FORMAT = "radontv-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE = (1, FORMAT_VERSION)
+"""Version 1 knew neither classes nor losses other than the squared one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,10 @@ class Model:
     standard_network : RidgeSpline or None
         The network of the certificate, as a function of z, which knows more digits than `network`
         where the offset of a feature is many times its spread; None in old files.
+    loss : str
+        Name and parameters of the loss.
+    classes : tuple of str or None
+        Names of the classes in the order of their codes, None for numbers.
     """
 
     network: RidgeSpline
@@ -59,9 +68,34 @@ class Model:
     summary: Summary
     version: str
     standard_network: RidgeSpline | None = None
+    loss: str = "squared"
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def loss_name(self) -> str:
+        """Name of the loss, without its parameters."""
+        return self.loss.partition("(")[0]
+
+    @property
+    def one_vs_rest(self) -> bool:
+        """True if there was one problem for each class."""
+        several = self.classes is not None and len(self.classes) > 2
+        return several and self.loss_name in ("hinge", "squared_hinge")
+
+    @property
+    def has_probabilities(self) -> bool:
+        """True if scores stand for probabilities of classes."""
+        return self.loss_name in ("logistic", "multinomial")
 
     def predict(self, X: Array) -> Array:
-        """Return predictions for rows X (n, n_features) in the original units.
+        """Return predicted numbers, or codes of classes; the arguments are those of `values`."""
+        values = self.values(X)
+        if self.classes is not None:
+            return classes_of(values).astype(np.float64)
+        return np.exp(np.minimum(values, MOST_LOG)) if self.loss_name == "poisson" else values
+
+    def values(self, X: Array) -> Array:
+        """Return the values of the network for rows X (n, n_features) in the original units.
 
         Raises
         ------
@@ -115,7 +149,7 @@ def save_model(path: Path, model: Model) -> None:
             "format_version": FORMAT_VERSION,
             "radontv_version": model.version,
             "formula": "sum_k amplitudes_k relu(weights_k.x - biases_k) + coef.x + intercept",
-            "target": model.target,
+            **report_fields(model),
             "features": model.feature_names,
             "columns": [asdict(column) for column in model.columns],
             "network": _network_fields(model.network),
@@ -125,10 +159,19 @@ def save_model(path: Path, model: Model) -> None:
                 "scale": model.scale.tolist(),
                 "network": None if standard is None else _network_fields(standard),
             },
-            "certificate": certificate_fields(model.certificate),
-            "summary": asdict(model.summary),
         },
     )
+
+
+def report_fields(model: Model) -> dict[str, Any]:
+    """Return all but the network: what was fitted, how well, and the certificate."""
+    return {
+        "target": model.target,
+        "loss": model.loss,
+        "classes": None if model.classes is None else list(model.classes),
+        "certificate": certificate_fields(model.certificate),
+        "summary": asdict(model.summary),
+    }
 
 
 def _network_fields(network: RidgeSpline) -> dict[str, Any]:
@@ -137,7 +180,7 @@ def _network_fields(network: RidgeSpline) -> dict[str, Any]:
         "weights": network.weights.tolist(),
         "biases": network.biases.tolist(),
         "coef": network.coef.tolist(),
-        "intercept": network.intercept,
+        "intercept": np.asarray(network.intercept).tolist(),
     }
 
 
@@ -170,11 +213,11 @@ def load_model(path: Path) -> Model:
         ) from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise DataError(f"{path} is not a radontv model; name the model.json of 'radontv fit'.")
-    if fields.get("format_version") != FORMAT_VERSION:
+    if fields.get("format_version") not in READABLE:
         raise DataError(
             f"{path} has model format {fields.get('format_version')!r}, made by radontv "
-            f"{fields.get('radontv_version')}, but this version reads format {FORMAT_VERSION}; "
-            "install that version, or fit again."
+            f"{fields.get('radontv_version')}, but this version reads format {FORMAT_VERSION} and "
+            "before; install that version, or fit again."
         )
     try:
         return _from_fields(fields)
@@ -196,9 +239,10 @@ def _from_fields(fields: dict[str, Any]) -> Model:
     }
     summary = dict(fields["summary"])
     for name in ("train", "test", "train_affine", "test_affine"):
-        summary[name] = None if summary[name] is None else Quality(**summary[name])
+        summary[name] = _quality(summary[name])
     tuning = summary.get("tuning")  # missing in old files
     summary["tuning"] = None if tuning is None else Tuning(**tuning)
+    classes = fields.get("classes")
     model = Model(
         network=RidgeSpline(**network),
         columns=columns,
@@ -209,7 +253,18 @@ def _from_fields(fields: dict[str, Any]) -> Model:
         summary=Summary(**summary),
         version=fields["radontv_version"],
         standard_network=None if standard is None else RidgeSpline(**standard),
+        loss=fields.get("loss", "squared"),
+        classes=None if classes is None else tuple(classes),
     )
+    outputs = 1 if model.classes is None or len(model.classes) == 2 else len(model.classes)
+    if model.network.n_outputs != outputs:
+        raise ValueError("the numbers of outputs and classes disagree")
     if not len(model.feature_names) == model.network.n_features == len(model.mean):
         raise ValueError("the numbers of features disagree")
     return model
+
+
+def _quality(fields: dict[str, Any] | None) -> Quality | ClassQuality | None:
+    if fields is None:
+        return None
+    return ClassQuality(**fields) if "accuracy" in fields else Quality(**fields)

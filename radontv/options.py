@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .csv_files import DataError
+from .loss_names import is_for_classes, loss_of
 
 LARGEST_SEED = 2**32 - 1
 """What scikit-learn accepts."""
@@ -22,6 +23,8 @@ class FitOptions:
     out: Path
     alpha: float | None = None
     alpha_ratio: float | None = None
+    classify: bool | None = None
+    loss: str | None = None
     cv: int | None = None
     one_se: bool = False
     tol: float = 1e-4
@@ -37,9 +40,24 @@ class FitOptions:
     jobs: int | None = None
     plots: bool = True
     progress: bool = True
+    as_json: bool = False
+
+    @property
+    def as_classes(self) -> bool | None:
+        """Whether the target holds classes, as far as the options say."""
+        if self.classify is None and self.loss is not None:
+            return is_for_classes(self.loss)
+        return self.classify
 
     def check(self) -> None:
         """Raise a DataError for values that cannot be."""
+        if self.loss is not None and self.classify is not None:
+            if is_for_classes(self.loss) != self.classify:
+                what = "numbers" if self.classify else "classes"
+                raise DataError(f"--loss {self.loss} is for {what}; change it, or leave it out.")
+        if self.loss is not None:
+            is_for_classes(self.loss)
+            loss_of(self.loss)
         if self.alpha is not None and self.alpha_ratio is not None:
             raise DataError("--alpha and --alpha-ratio exclude each other; give one of them.")
         if self.cv is not None and (self.alpha is not None or self.alpha_ratio is not None):

@@ -24,10 +24,12 @@ from sklearn.utils.metadata_routing import (
 
 from .cross_validation import FoldPath, PenaltySearch
 from .fitting import NetworkEstimator
-from .folds import folds
-from .problems import RadonTVProblem, RidgeSpline
+from .folds import Split, folds
+from .problems import RidgeSpline
 from .problems.checks import as_positive
+from .solving import FitProblem, largest_alpha
 from .standardization import Standardization, alpha_for
+from .training_data import TrainingData
 from .validation_curve import ValidationCurve
 from .wording import counted
 
@@ -45,7 +47,7 @@ class Choice:
 
     Attributes
     ----------
-    problem : RadonTVProblem
+    problem : RadonTVProblem, MultiOutputProblem or OneVsRest
         Of all rows, in standardised inputs, with the penalty chosen.
     change : Standardization
     before : RidgeSpline
@@ -58,7 +60,7 @@ class Choice:
         Seconds left.
     """
 
-    problem: RadonTVProblem
+    problem: FitProblem
     change: Standardization
     before: RidgeSpline
     curve: ValidationCurve
@@ -81,19 +83,34 @@ class PenaltyChooser(NetworkEstimator):
     path_tol: float
 
     def _validation_error(self, targets: Array, values: Array) -> Array:
-        """Return the error of network values (n,) for targets (n,), row by row."""
+        """Return the error (n,) of network values for targets, row by row."""
         raise NotImplementedError
+
+    def _foresee(self, data: TrainingData, splits: list[Split]) -> None:
+        """Settle, before the search, what all fits have to have in common."""
+
+    def _fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]
+    ) -> None:
+        """Choose the penalty, solve the problem of all rows, and keep the solution."""
+        choice = self._choose(X, y, sample_weight, params)
+        self.error_path_ = choice.curve.errors
+        solution = self._solve(
+            choice.problem, choice.before, seed=choice.seed, time_limit=choice.time_limit
+        )
+        self._keep(solution, choice.change)
 
     def _choose(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]
     ) -> Choice:
-        """Search, choose, and return what to solve; `fit` calls it with its own arguments."""
+        """Search, choose, and return what to solve."""
         start = time.perf_counter()
         limit = np.inf if self.time_limit is None else self.time_limit
         _raise_for_params(params, self, "fit")
         data = self._checked(X, y, sample_weight, reset=True)
         routed = self._for_splitter(params)
         splits = folds(self.cv, data, classifier=is_classifier(self), params=routed)
+        self._foresee(data, splits)
         problem, change = self._prepared(data)
         alphas, seed = self._grid(problem), self._seed()
         search = PenaltySearch(
@@ -124,10 +141,10 @@ class PenaltyChooser(NetworkEstimator):
             left if np.isfinite(left) else None,
         )
 
-    def _grid(self, problem: RadonTVProblem) -> Array:
+    def _grid(self, problem: FitProblem) -> Array:
         """Return the penalties, decreasing."""
         if isinstance(self.alphas, Integral):
-            largest = alpha_for(problem, problem.alpha_max(), 1.0)
+            largest = alpha_for(problem, largest_alpha(problem), 1.0)
             return np.asarray(largest * np.logspace(0.0, np.log10(self.eps), int(self.alphas)))
         given = np.asarray(self.alphas)
         if given.ndim != 1 or len(given) == 0:
@@ -150,7 +167,7 @@ class PenaltyChooser(NetworkEstimator):
                 f"the {reached} largest of {count} values, which all folds have reached. Allow "
                 "more time, or ask for fewer alphas.",
                 ConvergenceWarning,
-                stacklevel=5,  # whoever called `fit`, which a decorator wraps
+                stacklevel=6,  # whoever called `fit`, which a decorator wraps
             )
 
     def _for_splitter(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .csv_files import DataError
-from .fitting import NetworkRegressor
+from .fitting import NetworkEstimator
 from .models import Model, certificate_fields, is_model, save_model, write_json
 from .options import FitOptions
 from .plotting import plot_certificate, plot_convergence, plot_function
+from .prediction import predictions_of
+from .problems import RadonTVProblem
 from .problems.atomic_files import whole_file
 from .summaries import describe
 from .tables import Table
@@ -61,7 +63,6 @@ class ResultsFolder:
         model: Model,
         table: Table,
         train: NDArray[np.bool_],
-        predicted: Array,
         options: FitOptions,
     ) -> None:
         """Write all files but the pictures; remove what an earlier fit has left."""
@@ -72,41 +73,40 @@ class ResultsFolder:
             "z = (x - mean) / scale, see model.json" if options.standardize else "x as in the file"
         )
         certificate = {
-            "objective": "sum_i s_i (y_i - f(z_i))^2 / 2 + alpha RTV(f), weights s of sum 1",
+            "objective": _objective(model),
             "inputs": inputs,
             "meaning": f"no objective is below 'dual', {model.certificate.scope.meaning}",
             **certificate_fields(model.certificate),
         }
         self._keep("certificate.json", lambda path: write_json(path, certificate))
-        predictions = pd.DataFrame(
-            {
-                "row": table.lines,
-                "actual": table.y,
-                "prediction": predicted,
-                "residual": table.y - predicted,
-                "part": np.where(train, "fitted", "held out"),
-            }
-        )
+        predictions = _predictions(model, table)
+        predictions["part"] = np.where(train, "fitted", "held out")
         self._keep("predictions.csv", lambda path: predictions.to_csv(path, index=False))
         text = describe(model)
         self._keep("report.txt", lambda path: path.write_text(text, encoding="utf-8"))
 
     def draw(
         self,
-        regressor: NetworkRegressor,
+        regressor: NetworkEstimator,
         table: Table,
         train: NDArray[np.bool_],
         options: FitOptions,
     ) -> None:
-        """Draw convergence.png, certificate.png and, for at most two features, function.png."""
+        """Draw convergence.png, certificate.png and, for at most two features, function.png.
+
+        With more than two classes, convergence.png only.
+        """
         weights = None if table.weights is None else table.weights[train]
         X, y, names = table.X[train], table.y[train], list(table.X)
         certificate = regressor.certificate_
         self._picture(
             "convergence.png", plot_convergence(regressor.history_, certificate=certificate)
         )
+        problem = regressor.standardized_problem(X, y, weights)
+        if not isinstance(problem, RadonTVProblem):
+            return  # the other pictures are of one output
         ax = plot_certificate(
-            regressor.standardized_problem(X, y, weights),
+            problem,
             regressor.standardized_network(),
             certificate=certificate,
             feature_names=names,
@@ -115,10 +115,10 @@ class ResultsFolder:
         self._picture("certificate.png", ax)
         if len(names) <= 2:
             ax = plot_function(
-                (X.to_numpy(), y),
+                (X.to_numpy(), y if table.classes is None else 2.0 * y - 1.0),
                 regressor.network_,
                 feature_names=names,
-                target_name=options.target,
+                target_name=_shown_target(table, options),
             )
             self._picture("function.png", ax)
 
@@ -132,3 +132,31 @@ class ResultsFolder:
         with whole_file(self.path / name) as path:
             write(path)
         self.written.append(name)
+
+
+def _objective(model: Model) -> str:
+    """Return the formula of what `primal` is."""
+    if model.loss == "squared":
+        return "sum_i s_i (y_i - f(z_i))^2 / 2 + alpha RTV(f), weights s of sum 1"
+    text = f"sum_i s_i l(y_i, f(z_i)) + alpha RTV(f), l the loss {model.loss}, weights s of sum 1"
+    return f"{text}, summed over one problem for each class" if model.one_vs_rest else text
+
+
+def _predictions(model: Model, table: Table) -> pd.DataFrame:
+    """Return actual and predicted targets of all rows of the fit."""
+    columns = predictions_of(model, table.X.to_numpy())
+    frame = pd.DataFrame({"row": table.lines, "actual": table.target.shown})
+    if table.classes is None:
+        predicted = columns["prediction"]
+        return frame.assign(prediction=predicted, residual=table.y - predicted)
+    frame = frame.assign(**columns)
+    frame.insert(3, "right", np.where(frame["actual"] == frame["prediction"], "yes", "no"))
+    return frame
+
+
+def _shown_target(table: Table, options: FitOptions) -> str:
+    """Return what a picture of the function shows."""
+    if table.classes is not None:
+        return f"score of {table.classes[1]}"
+    log = options.loss is not None and options.loss.startswith("poisson")
+    return f"log of the mean of {options.target}" if log else options.target

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .one_vs_rest import split
 from .problems import Certificate
+from .quality import ClassQuality, Quality
 from .solvers import Status
 from .tuning import Tuning
 from .wording import counted, percent
 
 if TYPE_CHECKING:
     from .models import Model
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well predictions z fit targets y with weights s of sum 1.
-
-    Attributes
-    ----------
-    rows : int
-    r2 : float or None
-        1 - sum_i s_i (y_i - z_i)^2 / sum_i s_i (y_i - mean)^2, None for constant targets.
-    rmse : float
-        sqrt(sum_i s_i (y_i - z_i)^2).
-    """
-
-    rows: int
-    r2: float | None
-    rmse: float
-
-    @classmethod
-    def of(cls, y: Array, z: Array, weights: Array | None = None) -> Quality:
-        """Return the quality of predictions z (n,) of targets y (n,)."""
-        s = np.full(len(y), 1.0 / len(y)) if weights is None else weights / weights.sum()
-        error = float(s @ (y - z) ** 2)
-        live = y[s > 0]
-        spread = float(s @ (y - s @ y) ** 2) if np.ptp(live) > 0 else 0.0
-        return cls(len(y), 1.0 - error / spread if spread > 0 else None, math.sqrt(error))
-
-    def __str__(self) -> str:
-        r2 = "R^2 undefined (constant targets)" if self.r2 is None else f"R^2 = {self.r2:.4f}"
-        return f"{r2}, typical error {self.rmse:.4g}"
 
 
 @dataclass(frozen=True)
@@ -57,10 +24,10 @@ class Summary:
 
     Attributes
     ----------
-    train, test : Quality
+    train, test : Quality or ClassQuality
         On the rows that were fitted, and on those held out (None without).
-    train_affine, test_affine : Quality
-        The same for the least-squares affine function, as a yardstick.
+    train_affine, test_affine : Quality or ClassQuality
+        The same for the best affine function, as a yardstick.
     alpha_max : float
         The least alpha with an affine fit, as far as a search can tell.
     status : str
@@ -77,10 +44,10 @@ class Summary:
         How cross-validation chose alpha, if it did.
     """
 
-    train: Quality
-    test: Quality | None
-    train_affine: Quality
-    test_affine: Quality | None
+    train: Quality | ClassQuality
+    test: Quality | ClassQuality | None
+    train_affine: Quality | ClassQuality
+    test_affine: Quality | ClassQuality | None
     alpha_max: float
     status: str
     rounds: int
@@ -103,6 +70,7 @@ def describe(model: Model) -> str:
 
 def _about_fit(model: Model) -> str:
     summary, lines = model.summary, ["Quality of the fit"]
+    units = "" if model.classes is not None else f" in units of {model.target!r}"
     for quality, affine, noun, more in (
         (summary.test, summary.test_affine, "held-out row", ", not used for the fit"),
         (summary.train, summary.train_affine, "fitted row", ""),
@@ -111,10 +79,12 @@ def _about_fit(model: Model) -> str:
             continue
         lines += [
             f"  On {counted(quality.rows, noun)}{more}:",
-            f"    {quality} in units of {model.target!r}",
+            f"    {quality}{units}",
             f"    (the best affine function: {affine})",
         ]
-    worse = summary.test and summary.test_affine and summary.test.rmse > summary.test_affine.rmse
+        if isinstance(quality, ClassQuality) and model.classes is not None:
+            lines += [f"      {line}" for line in quality.table(model.classes)]
+    worse = summary.test and summary.test_affine and summary.test.error > summary.test_affine.error
     if worse and model.certificate.n_neurons:
         lines.append(
             "  On new rows the affine function does better: the network follows the noise.\n"
@@ -141,7 +111,7 @@ def _about_optimum(model: Model) -> str:
     fit = c.primal - c.alpha * _rtv(model)
     return (
         "Distance from the optimum\n"
-        f"  objective  1/2 mean squared error + alpha RTV = {fit:.6g} + {c.primal - fit:.6g} "
+        f"  objective  {_formula(model)} = {fit:.6g} + {c.primal - fit:.6g} "
         f"= {c.primal:.9g}\n"
         f"             with alpha = {c.alpha:.4g}{ratio}\n"
         f"  optimum    at least {c.dual:.9g}\n"
@@ -149,6 +119,14 @@ def _about_optimum(model: Model) -> str:
         f"  {_worth(c, summary)}\n"
         f"  {summary.status} ({counted(summary.rounds, 'round')}, {summary.seconds:.1f} s)"
     )
+
+
+def _formula(model: Model) -> str:
+    """Return the objective in words."""
+    if model.loss == "squared":
+        return "1/2 mean squared error + alpha RTV"
+    where = ", summed over the classes," if model.one_vs_rest else ""
+    return f"mean {model.loss} loss + alpha RTV{where}"
 
 
 def _about_gap(c: Certificate) -> str:
@@ -193,6 +171,8 @@ def _worth(c: Certificate, summary: Summary) -> str:
 
 def _rtv(model: Model) -> float:
     """Return RTV in standardised inputs, sum_k |a_k| ||w_k * scale||."""
+    if model.standard_network is not None and model.one_vs_rest:
+        return sum(part.rtv for part in split(model.standard_network))
     if model.standard_network is not None:
         return model.standard_network.merged().rtv
     merged = model.network.merged()

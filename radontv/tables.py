@@ -20,6 +20,7 @@ from .column_numbers import (
     weight_numbers,
 )
 from .csv_files import DataError, is_number, listed, read_csv, require
+from .targets import Target, read_target
 from .wording import counted
 
 __all__ = ["Column", "DataError", "Table", "read_inputs", "read_table"]
@@ -61,7 +62,8 @@ class Table:
     Attributes
     ----------
     X : DataFrame of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
+    target : Target
+        Numbers or classes.
     weights : ndarray of shape (n_rows,) or None
     columns : list of Column
         How the columns of the file became the features.
@@ -72,11 +74,21 @@ class Table:
     """
 
     X: pd.DataFrame
-    y: Array
+    target: Target
     weights: Array | None
     columns: list[Column]
     lines: NDArray[np.int64]
     notes: list[str]
+
+    @property
+    def y(self) -> Array:
+        """Numbers, or codes of classes, (n_rows,)."""
+        return self.target.values
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, None for numbers."""
+        return self.target.classes
 
 
 def read_table(
@@ -86,6 +98,7 @@ def read_table(
     weights: str | None = None,
     drop: Sequence[str] = (),
     drop_missing: bool = False,
+    classify: bool | None = None,
 ) -> Table:
     """Return the numbers of a CSV file for a fit.
 
@@ -100,6 +113,8 @@ def read_table(
         Columns to leave out.
     drop_missing : bool, default=False
         Leave rows with missing values out instead of refusing the file.
+    classify : bool or None, default=None
+        Whether the target holds classes; None: if it is text, or true and false.
 
     Raises
     ------
@@ -115,7 +130,7 @@ def read_table(
         raise DataError(f"Column {target!r} cannot be both target and weights; name two columns.")
     frame = frame.drop(columns=list(drop))
     frame = frame[_complete(frame, drop_missing, notes, path, remedy=_DROP_COLUMNS)]
-    y = finite_numbers(frame[target], "The target")
+    read = read_target(frame[target], classify, notes)
     sample_weight = None if weights is None else weight_numbers(frame[weights])
     check_count(len(frame), sample_weight, path)
     inputs = frame.drop(columns=special)
@@ -125,11 +140,12 @@ def read_table(
         raise DataError(
             f"{path} has no column left to predict {target!r} from{why}; add columns that vary."
         )
-    for name in [target, *(column.name for column in columns if column.levels is None)]:
+    numbers = [column.name for column in columns if column.levels is None]
+    for name in numbers if read.classes is not None else [target, *numbers]:
         refuse_vanishing(frame[name])
     notes += [_about_text(inputs[c.name], c) for c in columns if c.levels is not None]
     lines = frame.index.to_numpy() + 1
-    return Table(encode(inputs, columns, path), y, sample_weight, columns, lines, notes)
+    return Table(encode(inputs, columns, path), read, sample_weight, columns, lines, notes)
 
 
 def read_inputs(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .problems.checks import refuse_overflow
@@ -21,7 +23,9 @@ class TrainingData:
     Attributes
     ----------
     rows : ndarray of shape (n, n_features)
-    targets, weights : ndarray of shape (n,)
+    targets : ndarray of shape (n,) or (n, n_outputs)
+        Numbers, or class codes 0, 1, ...
+    weights : ndarray of shape (n,)
     live : ndarray of bool, one for each row that was passed
         Which of them these are.
     """
@@ -48,6 +52,7 @@ def training_data(
     sample_weight: ArrayLike | None,
     *,
     reset: bool,
+    multi_output: bool = False,
 ) -> TrainingData:
     """Return float64 rows, targets and weights, those of weight 0 left out.
 
@@ -58,6 +63,8 @@ def training_data(
     X, y, sample_weight : array-like
         As for `fit`; no weights are weights of 1.
     reset : bool
+    multi_output : bool, default=False
+        Whether `y` may have columns.
 
     Raises
     ------
@@ -65,7 +72,39 @@ def training_data(
         If something is misshapen, not finite or so large that squares overflow; what is wrong
         with rows of weight 0 does not matter, as long as it is finite.
     """
-    rows, targets = validate_data(estimator, X, y, dtype=np.float64, y_numeric=True, reset=reset)
+    rows, targets = validate_data(
+        estimator, X, y, dtype=np.float64, y_numeric=True, multi_output=multi_output, reset=reset
+    )
+    rows, targets, weights, live = _live(rows, targets, sample_weight)
+    targets = np.asarray(targets, dtype=np.float64)
+    refuse_overflow("y", targets)
+    return TrainingData(rows, targets, weights, live)
+
+
+def labelled_data(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    reset: bool,
+) -> tuple[TrainingData, NDArray[Any]]:
+    """Return rows whose targets are codes of classes, and the classes of any dtype, sorted.
+
+    The classes are those of rows of positive weight. Parameters and errors are those of
+    `training_data`; targets that are no classes, such as fractions, are refused.
+    """
+    rows, labels = validate_data(estimator, X, y, dtype=np.float64, reset=reset)
+    check_classification_targets(labels)
+    rows, labels, weights, live = _live(rows, labels, sample_weight)
+    classes, codes = np.unique(labels, return_inverse=True)
+    return TrainingData(rows, codes.astype(np.float64), weights, live), classes
+
+
+def _live(
+    rows: Array, targets: NDArray[Any], sample_weight: ArrayLike | None
+) -> tuple[Array, NDArray[Any], Array, NDArray[np.bool_]]:
+    """Return what has a positive weight, the weights, and which rows these are."""
     weights: Array = _check_sample_weight(
         sample_weight, rows, dtype=float, ensure_non_negative=True
     )
@@ -73,6 +112,6 @@ def training_data(
         raise ValueError("Sample weights are all zero; at least one row needs a positive weight.")
     live = weights > 0
     rows, targets, weights = rows[live], targets[live], weights[live]
-    for name, values in (("X", rows), ("y", targets), ("sample_weight", weights)):
-        refuse_overflow(name, values)
-    return TrainingData(rows, targets, weights, live)
+    refuse_overflow("X", rows)
+    refuse_overflow("sample_weight", weights)
+    return rows, targets, weights, live

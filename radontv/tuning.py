@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .estimators_cv import RadonTVRegressorCV
+from .classification import NetworkClassifier
+from .penalty_choice import PenaltyChooser
+from .regression import NetworkRegressor
 
 Array = NDArray[np.float64]
+
+SQUARED = "mean squared error"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Tuning:
     alphas : list of float
         The values tried, decreasing.
     errors : list of list of float or None
-        Mean squared error for each value and fold; None where a fold did not get there, or where
+        Mean error for each value and fold; None where a fold did not get there, or where
         it is too large for a number.
     mean, standard_error : list of float or None
         Over the folds, for each value.
@@ -30,6 +34,8 @@ class Tuning:
         Index of the value chosen.
     selection : str
         The rule, "min" or "1se".
+    measure : str
+        What is meant by error.
     """
 
     alphas: list[float]
@@ -38,24 +44,29 @@ class Tuning:
     standard_error: list[float | None]
     chosen: int
     selection: str
+    measure: str = SQUARED
 
     @classmethod
-    def of(cls, regressor: RadonTVRegressorCV) -> Tuning:
-        """Return the curve of a fitted regressor."""
+    def of(cls, estimator: PenaltyChooser) -> Tuning:
+        """Return the curve of a fitted estimator."""
         return cls(
-            regressor.alphas_.tolist(),
-            [_numbers(row) for row in regressor.mse_path_],
-            _numbers(regressor.mean_error_),
-            _numbers(regressor.standard_error_),
-            regressor.best_index_,
-            regressor.selection,
+            estimator.alphas_.tolist(),
+            [_numbers(row) for row in estimator.error_path_],
+            _numbers(estimator.mean_error_),
+            _numbers(estimator.standard_error_),
+            estimator.best_index_,
+            estimator.selection,
+            _measure(estimator),
         )
 
     def describe(self, alpha_max: float) -> str:
         """Return the curve as a table, with a sentence for what a reader could overlook."""
         lines = [
             f"Choice of alpha by {len(self.errors[0])}-fold cross-validation",
-            "         alpha   / alpha_max   typical error   mean squared error   standard error",
+            "         alpha   / alpha_max"
+            + ("   typical error" if self.measure == SQUARED else "")
+            + self.measure.rjust(21)
+            + "   standard error",
         ]
         for index, alpha in enumerate(self.alphas):
             ratio = f"{alpha / alpha_max:.3g}" if alpha_max > 0 else "-"
@@ -63,7 +74,9 @@ class Tuning:
             cells = (
                 f"{alpha:.4g}".rjust(14),
                 ratio.rjust(14),
-                _cell(None if mean is None else math.sqrt(mean)).rjust(16),
+                _cell(None if mean is None else math.sqrt(mean)).rjust(16)
+                if self.measure == SQUARED
+                else "",
                 _cell(mean).rjust(21),
                 _cell(spread).rjust(17),
             )
@@ -82,6 +95,15 @@ class Tuning:
         elif self.chosen == len(self.alphas) - 1:
             remarks.append("The smallest alpha is the best: a smaller one might do better still.")
         return remarks
+
+
+def _measure(estimator: PenaltyChooser) -> str:
+    """Return what the errors are, in words."""
+    if isinstance(estimator, NetworkRegressor):
+        loss = estimator._loss()
+        return SQUARED if loss.quadratic else f"mean {loss.name} loss"
+    logistic = isinstance(estimator, NetworkClassifier) and estimator.loss == "logistic"
+    return "log loss" if logistic else "share of errors"
 
 
 def _numbers(values: Array) -> list[float | None]:

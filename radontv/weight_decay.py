@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.neural_network import MLPRegressor
 
-from .fitting import NetworkRegressor
+from .fitting import NetworkEstimator
 from .problems import RadonTVProblem
 from .problems.checks import as_positive
 
@@ -68,7 +68,7 @@ def penalty_of(
         by = " / ".join([f"{factor:g}"] * (factor > 1) + [rows] * is_sum)
         origin = f"weight_decay {decay:g}" + (f" / {by}" if by else "") + f", for the loss {loss!r}"
         return Penalty(decay / scale, scale, origin)
-    if isinstance(model, NetworkRegressor):
+    if isinstance(model, NetworkEstimator):
         return Penalty(model.alpha_, 1.0, "the model's own alpha_")
     if isinstance(model, MLPRegressor):
         return _of_mlp(model, problem.n_samples, total, rows)

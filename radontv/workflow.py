@@ -12,17 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from .classification import NetworkClassifier
 from .column_numbers import FEWEST_ROWS
-from .csv_files import DataError
-from .estimators_cv import RadonTVRegressorCV
-from .file_regressor import FileRegressor, announcement, check_folds, regressor_for
+from .csv_files import DataError, listed
+from .file_estimator import (
+    FileEstimator,
+    announcement,
+    blank_estimator,
+    check_folds,
+    estimator_for,
+)
 from .models import Model, package_version
 from .options import FitOptions
+from .penalty_choice import PenaltyChooser
 from .problems import Certificate, RadonTVProblem
+from .problems.existence import check_existence
+from .quality import ClassQuality, Quality
 from .results import ResultsFolder
 from .solvers import Status
-from .standardization import Standardization
-from .summaries import Quality, Summary
+from .solving import FitProblem, largest_alpha
+from .summaries import Summary
 from .tables import Table, read_table
 from .tuning import Tuning
 from .wording import counted
@@ -38,7 +47,7 @@ class Fitted:
     """A fitted file: the model, and what its pictures are drawn from."""
 
     model: Model
-    regressor: FileRegressor
+    estimator: FileEstimator
     table: Table
     train: NDArray[np.bool_]
 
@@ -57,58 +66,78 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
         weights=options.weights,
         drop=options.drop,
         drop_missing=options.drop_missing,
+        classify=options.as_classes,
     )
     folder.check(options.data)
     notes = list(table.notes)
     train = _split(table, options, notes)
     weights = np.ones(len(table.y)) if table.weights is None else table.weights
     check_folds(options, int((train & (weights > 0)).sum()))
+    _check_classes(table, train & (weights > 0))
     say(
         f"{options.data}: {counted(len(table.y), 'row')}, "
         f"{counted(table.X.shape[1], 'feature')}, "
         f"{counted(int(train.sum()), 'row')} to fit and {int((~train).sum())} held out."
+        + ("" if table.classes is None else f" Classes: {listed(table.classes)}.")
     )
     for note in notes:
         say(note)
     options.out.mkdir(parents=True, exist_ok=True)
-    problem, affine = _yardstick(table, train, options)
-    largest = problem.alpha_max()
-    known = len(notes)
-    regressor = regressor_for(options, problem, largest, notes)
+    problem, affine, smoothing = _yardstick(table, train, options)
+    if smoothing:
+        notes.append(_about_smoothing(smoothing))
+    largest = largest_alpha(problem)
+    known = len(notes) - (1 if smoothing else 0)
+    estimator = estimator_for(options, problem, largest, table.classes is not None, notes)
     for note in notes[known:]:
         say(note)
-    say(announcement(regressor, largest, options))
+    say(announcement(estimator, largest, options))
     start = time.perf_counter()
-    _fit(regressor, table, train)
+    _fit(estimator, table, train)
     seconds = time.perf_counter() - start
-    predicted = regressor.predict(table.X)
-    summary = Summary(
-        train=_quality(table, predicted, train),
-        test=_quality(table, predicted, ~train) if not train.all() else None,
-        train_affine=_quality(table, affine, train),
-        test_affine=_quality(table, affine, ~train) if not train.all() else None,
-        alpha_max=largest,
-        status=regressor.status_,
-        rounds=regressor.n_iter_,
-        seconds=seconds,
-        search_gap=_search_gap(regressor.history_, regressor.certificate_),
-        prove=options.prove,
-        notes=notes,
-        tuning=Tuning.of(regressor) if isinstance(regressor, RadonTVRegressorCV) else None,
-    )
     model = Model(
-        network=regressor.network_,
+        network=estimator.network_,
         columns=table.columns,
         target=options.target,
-        mean=regressor.mean_,
-        scale=regressor.scale_,
-        certificate=regressor.certificate_,
-        summary=summary,
+        mean=estimator.mean_,
+        scale=estimator.scale_,
+        certificate=estimator.certificate_,
+        summary=_summary(estimator, table, train, affine, largest, seconds, options, notes),
         version=package_version(),
-        standard_network=regressor.standardized_network(),
+        standard_network=estimator.standardized_network(),
+        loss=problem.loss.key,
+        classes=table.classes,
     )
-    folder.write(model, table, train, predicted, options)
-    return Fitted(model, regressor, table, train)
+    folder.write(model, table, train, options)
+    return Fitted(model, estimator, table, train)
+
+
+def _summary(
+    estimator: FileEstimator,
+    table: Table,
+    train: NDArray[np.bool_],
+    affine: Array,
+    largest: float,
+    seconds: float,
+    options: FitOptions,
+    notes: list[str],
+) -> Summary:
+    """Return what happened; `affine` has the values of the best affine function."""
+    values, held = estimator._values(table.X), not train.all()
+    return Summary(
+        train=_quality(estimator, table, values, train),
+        test=_quality(estimator, table, values, ~train) if held else None,
+        train_affine=_quality(estimator, table, affine, train),
+        test_affine=_quality(estimator, table, affine, ~train) if held else None,
+        alpha_max=largest,
+        status=estimator.status_,
+        rounds=estimator.n_iter_,
+        seconds=seconds,
+        search_gap=_search_gap(estimator.history_, estimator.certificate_),
+        prove=options.prove,
+        notes=notes,
+        tuning=Tuning.of(estimator) if isinstance(estimator, PenaltyChooser) else None,
+    )
 
 
 def _split(table: Table, options: FitOptions, notes: list[str]) -> NDArray[np.bool_]:
@@ -128,11 +157,33 @@ def _split(table: Table, options: FitOptions, notes: list[str]) -> NDArray[np.bo
             f"at least {FEWEST_ROWS} are needed; choose at most "
             f"{np.floor(1000 * (1 - FEWEST_ROWS / n)) / 1000:g}."
         )
-    train[np.random.default_rng(options.seed).permutation(n)[:held]] = False
+    train[_held_out(table, held, options)] = False
     if (train & live).sum() < FEWEST_ROWS or not (~train & live).any():
         train[:] = True
         notes.append("No rows are held out: too few have a positive weight.")
     return train
+
+
+def _held_out(table: Table, held: int, options: FitOptions) -> NDArray[np.intp]:
+    """Return random rows, of each class its share, but never all of it."""
+    order = np.random.default_rng(options.seed).permutation(len(table.y))
+    if table.classes is None:
+        return order[:held]
+    parts = []
+    for code in range(len(table.classes)):
+        rows = order[table.y[order] == code]
+        parts.append(rows[: min(round(options.test_fraction * len(rows)), len(rows) - 1)])
+    return np.concatenate(parts)
+
+
+def _check_classes(table: Table, counts: NDArray[np.bool_]) -> None:
+    """Raise a DataError if a class has no row that counts."""
+    for code, name in enumerate(table.classes or ()):
+        if not (table.y[counts] == code).any():
+            raise DataError(
+                f"Class {name!r} has no row of positive weight to fit; correct the weights, or "
+                "leave its rows out of the file."
+            )
 
 
 def _search_gap(history: list[dict[str, Any]], certificate: Certificate) -> float | None:
@@ -145,29 +196,45 @@ def _search_gap(history: list[dict[str, Any]], certificate: Certificate) -> floa
 
 def _yardstick(
     table: Table, train: NDArray[np.bool_], options: FitOptions
-) -> tuple[RadonTVProblem, Array]:
-    """Return the problem that the estimator will solve, and the affine fit at all rows."""
-    X, y = table.X.to_numpy(), table.y
-    weights = np.ones(len(y)) if table.weights is None else table.weights
-    live = train & (weights > 0)
-    change = (
-        Standardization.of(X[live], weights[live])
-        if options.standardize
-        else Standardization.identity(X.shape[1])
-    )
-    problem = RadonTVProblem(
-        change.inputs(X[live]), y[live], alpha=1.0, sample_weight=weights[live]
-    )
-    return problem, problem.affine_fit()(change.inputs(X))
+) -> tuple[FitProblem, Array, float]:
+    """Return the problem to be solved, the values of its affine fit, and the label smoothing."""
+    estimator = blank_estimator(options, table.classes is not None)
+    weights = None if table.weights is None else table.weights[train]
+    try:
+        data = estimator._checked(table.X[train], table.y[train], weights, reset=True)
+        smoothing = 0.0
+        if isinstance(estimator, NetworkClassifier):
+            estimator._settle_smoothing([data])
+            smoothing = estimator.label_smoothing_
+        problem, change = estimator._prepared(data)
+        affine = problem.affine_fit()
+        if isinstance(problem, RadonTVProblem):
+            check_existence(problem)
+    except ValueError as error:
+        raise DataError(f"Column {options.target!r} and its inputs: {error}") from None
+    return problem, affine(change.inputs(table.X.to_numpy())), smoothing
 
 
-def _fit(regressor: FileRegressor, table: Table, train: NDArray[np.bool_]) -> None:
+def _about_smoothing(smoothing: float) -> str:
+    return (
+        "Without smoothed labels there is no best function, since an affine function separates a "
+        f"class: labels count as right with probability {1.0 - smoothing:g}."
+    )
+
+
+def _fit(estimator: FileEstimator, table: Table, train: NDArray[np.bool_]) -> None:
     weights = None if table.weights is None else table.weights[train]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report says it in full
-        regressor.fit(table.X[train], table.y[train], weights)
+        estimator.fit(table.X[train], table.y[train], weights)
 
 
-def _quality(table: Table, predicted: Array, rows: NDArray[np.bool_]) -> Quality:
+def _quality(
+    estimator: FileEstimator, table: Table, values: Array, rows: NDArray[np.bool_]
+) -> Quality | ClassQuality:
+    """Return the quality of values of a network at some rows."""
     weights = None if table.weights is None else table.weights[rows]
-    return Quality.of(table.y[rows], predicted[rows], weights)
+    if isinstance(estimator, NetworkClassifier):
+        logistic = estimator.loss == "logistic"
+        return ClassQuality.of(table.y[rows], values[rows], weights, logistic=logistic)
+    return Quality.of(table.y[rows], estimator._means(values[rows]), weights)

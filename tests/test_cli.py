@@ -12,12 +12,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, StratifiedKFold
 from typer.testing import CliRunner
 
-from radontv import RadonTVRegressor, RadonTVRegressorCV, cli, results
+from radontv import (
+    RadonTVClassifier,
+    RadonTVClassifierCV,
+    RadonTVRegressor,
+    RadonTVRegressorCV,
+    cli,
+    results,
+)
 from radontv.models import load_model, write_json
-from radontv.problems import Certificate
+from radontv.problems import Certificate, losses
 from radontv.problems.atomic_files import whole_file
 from radontv.tables import DataError, read_table
 
@@ -297,6 +304,167 @@ def test_models_without_cross_validation_are_as_before(table):
     path.write_text(json.dumps(fields))
     assert load_model(path).summary.tuning is None
     assert "cross-validation" not in Path("data-radontv/report.txt").read_text()
+
+
+# --- classes and other losses -------------------------------------------------------------------
+
+
+@pytest.fixture
+def classes(frame, folder):
+    frame["kind"] = np.where(frame["effect"] > 0.5, "large", "small")
+    frame.loc[[3, 10, 20, 33], "kind"] = ["large", "small", "large", "small"]
+    frame["grade"] = np.digitize(frame["effect"], [0.3, 0.6])
+    frame.to_csv(folder / "data.csv", index=False)
+    return Path("data.csv")
+
+
+def test_text_targets_are_classes_with_probabilities(classes, frame):
+    options = ["--target", "kind", "--drop", "effect", "--drop", "grade", "--alpha", 0.02]
+    said = run("fit", classes, *options)
+    assert "Classes: 'large', 'small'." in said
+    assert "accuracy" in said and "log loss" in said and "taken for" in said
+    assert "mean logistic(label_smoothing=0.0) loss + alpha RTV" in said
+    written = pd.read_csv("data-radontv/predictions.csv")
+    fitted = written["part"] == "fitted"
+    X = frame[["dose", "age"]]
+    expected = RadonTVClassifier(alpha=0.02).fit(X[fitted], frame["kind"][fitted])
+    assert written["prediction"].tolist() == expected.predict(X).tolist()
+    assert np.allclose(written["p(small)"], expected.predict_proba(X)[:, 1], atol=1e-9)
+    assert np.allclose(written["p(large)"] + written["p(small)"], 1.0)
+    assert (written["right"] == "yes").equals(written["actual"] == written["prediction"])
+    held = frame["kind"][~fitted].value_counts()
+    assert held.to_dict() == {
+        c: round(0.2 * n) for c, n in frame["kind"].value_counts().items()
+    }  # each class has its share
+    assert {p.name for p in Path("data-radontv").iterdir()} >= {"certificate.png", "function.png"}
+    model = load_model(Path("data-radontv"))
+    assert model.classes == ("large", "small")
+    assert model.loss_name == "logistic"
+    assert sum(map(sum, model.summary.train.confusion)) == model.summary.train.rows
+    said = run("predict", "data-radontv", classes, "--out", "p.csv")
+    assert "Against 60 known values: accuracy" in said
+    again = pd.read_csv("p.csv")
+    assert again["prediction"].tolist() == written["prediction"].tolist()
+    assert np.allclose(again["p(small)"], written["p(small)"], rtol=1e-12)
+    frame.assign(kind=["odd", "large"] * 30).to_csv("new.csv", index=False)
+    assert "does not know: 'odd'" in run("predict", "data-radontv", "new.csv")
+
+
+def test_whole_numbers_are_classes_if_told(classes):
+    options = ["--target", "grade", "--drop", "effect", "--drop", "kind", "--no-plots"]
+    said = run("fit", classes, *options, "--alpha", 0.1)
+    assert "--classify takes them for classes" in said
+    said = run("fit", classes, *options, "--alpha", 0.02, "--classify")
+    assert "Classes: '0', '1', '2'." in said
+    model = load_model(Path("data-radontv"))
+    assert model.classes == ("0", "1", "2")
+    assert model.network.n_outputs == 3
+    assert model.certificate.alpha == 0.02
+    run("predict", "data-radontv", classes, "--out", "p.csv")
+    written = pd.read_csv("p.csv")
+    assert list(written) == ["row", "actual", "prediction", "p(0)", "p(1)", "p(2)"]
+    assert (written["actual"] == written["prediction"]).mean() > 0.7
+    said = run("fit", classes, *options, "--loss", "hinge", "--alpha", 0.02)
+    assert "summed over the classes" in said
+    assert load_model(Path("data-radontv")).one_vs_rest
+    run("predict", "data-radontv", classes, "--out", "p.csv")
+    assert list(pd.read_csv("p.csv"))[3:] == ["score(0)", "score(1)", "score(2)"]
+
+
+def test_json_is_all_that_is_printed(classes):
+    options = ["--target", "kind", "--drop", "effect", "--drop", "grade", "--alpha", 0.05]
+    fields = json.loads(run("fit", classes, *options, "--no-plots", "--json"))
+    assert fields["classes"] == ["large", "small"]
+    assert fields["loss"] == "logistic(label_smoothing=0.0)"
+    assert fields["summary"]["test"]["accuracy"] > 0.5
+    assert fields["certificate"]["scope"] == "local"
+    whole = json.loads(Path("data-radontv/model.json").read_text())
+    assert {name: whole[name] for name in fields} == fields
+
+
+def test_cv_of_classes(classes, frame):
+    options = ["--target", "kind", "--drop", "effect", "--drop", "grade", "--no-plots"]
+    said = run("fit", classes, *options, "--cv", 3, "--test-fraction", 0)
+    assert "log loss   standard error" in said
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    expected = RadonTVClassifierCV(cv=folds).fit(frame[["dose", "age"]], frame["kind"])
+    tuning = load_model(Path("data-radontv")).summary.tuning
+    assert np.allclose(tuning.errors, expected.error_path_, rtol=1e-6)
+    assert tuning.measure == "log loss"
+    assert tuning.chosen == expected.best_index_
+
+
+def test_losses_by_name(table, frame):
+    options = ["--target", "effect", "--no-plots", "--test-fraction", 0, "--alpha", 0.01]
+    X, y = frame[["dose", "age"]], frame["effect"]
+    for text, loss in (
+        ("huber=0.05", losses.HuberLoss(0.05)),
+        ("quantile=0.9", losses.QuantileLoss(0.9)),
+        ("absolute", "absolute"),
+    ):
+        said = run("fit", table, *options, "--loss", text)
+        assert f"mean {losses.get_loss(loss).key} loss + alpha RTV" in said
+        expected = RadonTVRegressor(alpha=0.01, loss=loss).fit(X, y).predict(X)
+        assert np.allclose(column("data-radontv/predictions.csv", "prediction"), expected)
+    frame.assign(effect=np.round(20 * frame["effect"].abs())).to_csv("counts.csv", index=False)
+    run("fit", "counts.csv", *options, "--loss", "poisson")
+    run("predict", "counts-radontv", "counts.csv", "--out", "p.csv")
+    means = column("p.csv", "prediction")
+    assert means.min() > 0
+    assert means.sum() == pytest.approx(column("p.csv", "actual").sum(), rel=1e-2)
+
+
+def test_separable_classes_are_told_of_smoothed_labels(frame):
+    frame["kind"] = np.where(frame["dose"] > 0.1, "yes", "no")
+    frame.drop(columns="effect").to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "kind", "--no-plots", "--alpha", 0.1)
+    assert "Without smoothed labels there is no best function" in said
+    assert load_model(Path("data-radontv")).loss == "logistic(label_smoothing=0.01)"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--loss", "cubic"], ["--loss cubic is unknown", "'huber'", "'hinge'"]),
+        (["--loss", "huber=x"], ["--loss huber=x"]),
+        (["--loss", "huber=-1"], ["--loss huber=-1", "delta"]),
+        (["--loss", "absolute=1"], ["'absolute' has no parameter"]),
+        (["--loss", "hinge=1"], ["'hinge' has no parameter"]),
+        (["--loss", "hinge", "--numbers"], ["--loss hinge is for classes"]),
+        (["--loss", "huber", "--classify"], ["--loss huber is for numbers"]),
+        (["--classify"], ["60 different values", "at most 50 classes"]),
+        (["--loss", "poisson"], ["needs counts"]),
+    ],
+)
+def test_faults_of_losses_are_named_in_one_sentence(frame, options, words):
+    frame["effect"] -= 5.0
+    frame.to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "effect", *options, code=2)
+    assert "Error: " in said
+    assert all(word in said for word in words), said
+    assert not Path("data-radontv/model.json").exists()
+
+
+def test_classes_without_rows_and_single_classes_are_named(frame):
+    frame["kind"] = np.where(frame["dose"] > 0, "a", "b")
+    frame["w"] = (frame["kind"] == "a") * 1.0
+    frame["same"] = "x"
+    frame.to_csv("data.csv", index=False)
+    said = run("fit", "data.csv", "--target", "kind", "--weights", "w", code=2)
+    assert "Class 'b' has no row of positive weight" in said
+    assert "always holds 'x'" in run("fit", "data.csv", "--target", "same", code=2)
+
+
+def test_models_of_the_first_format_are_read(table):
+    run("fit", table, "--target", "effect", "--alpha", 0.01, "--no-plots", "--quiet")
+    path = Path("data-radontv/model.json")
+    fields = json.loads(path.read_text())
+    assert fields["format_version"] == 2
+    model = load_model(path)
+    del fields["loss"], fields["classes"]
+    path.write_text(json.dumps({**fields, "format_version": 1}))
+    old = load_model(path)
+    assert (old.loss, old.classes, old.network) == (model.loss, None, model.network)
 
 
 # --- what is written, and over what ---------------------------------------------------------

@@ -28,7 +28,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from radontv import RadonTVRegressor, RadonTVRegressorCV, certify, cross_validation
-from radontv.problems import RadonTVProblem
+from radontv.problems import RadonTVProblem, losses
 from radontv.solvers import Status, solve
 from radontv.standardization import Standardization
 from radontv.validation_curve import ValidationCurve
@@ -38,6 +38,7 @@ SETTINGS = [
     RadonTVRegressorCV(alphas=3, eps=0.3, cv=3),
     RadonTVRegressorCV(alphas=2, eps=0.5, cv=4, selection="1se", n_jobs=2, tol=1e-6),
     RadonTVRegressorCV(alphas=[0.3, 1.0], cv=2, standardize=False),
+    RadonTVRegressorCV(alphas=[1.0, 0.5], cv=2, loss="huber"),
 ]
 
 
@@ -634,3 +635,41 @@ def test_the_final_fit_starts_from_a_fold(data, monkeypatch):
         start(change.inputs(data[0])[train]), alone.predict(data[0][train]), atol=1e-3
     )
     assert problem.objective(start) < 1.2 * model.certificate_.primal
+
+
+# --- other losses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "loss", ["huber", losses.QuantileLoss(0.7), losses.EpsilonInsensitiveLoss(0.05), "poisson"]
+)
+def test_other_losses_validate_with_themselves(data, loss):
+    X, y = data
+    y = np.random.default_rng(0).poisson(np.exp(1 + y)) * 1.0 if loss == "poisson" else y
+    model = RadonTVRegressorCV(alphas=[0.1, 0.02], cv=3, loss=loss, path_tol=1e-6).fit(X, y)
+    assert not hasattr(model, "mse_path_")
+    of_loss = losses.get_loss(loss)
+    for k, (train, test) in enumerate(KFold(3).split(X)):
+        for j, alpha in enumerate(model.alphas_):
+            fit = RadonTVRegressor(alpha=alpha, loss=loss, tol=1e-6).fit(X[train], y[train])
+            values = fit.standardized_network()((X[test] - fit.mean_) / fit.scale_)
+            expected = of_loss.value(y[test], values).mean()
+            assert model.error_path_[j, k] == pytest.approx(expected, rel=1e-2)
+    assert model.predict(X).shape == (60,)
+
+
+def test_several_outputs_are_judged_by_their_mean(data):
+    X, y = data
+    model = RadonTVRegressorCV(alphas=[1.0, 0.1], cv=3, path_tol=1e-8)
+    model.fit(X, np.column_stack([y, y]))
+    # Two equal columns cost sqrt 2 of one, and lose twice as much.
+    one = RadonTVRegressorCV(alphas=np.array([1.0, 0.1]) / np.sqrt(2), cv=3, path_tol=1e-8)
+    one.fit(X, y)
+    assert np.allclose(model.mse_path_, one.mse_path_, rtol=1e-2)
+    assert model.predict(X).shape == (60, 2)
+
+
+@pytest.mark.parametrize("loss", ["tube", "interpolation"])
+def test_constraints_have_nothing_to_choose(data, loss):
+    with pytest.raises(ValueError, match=r"does not depend on alpha.*use RadonTVRegressor"):
+        RadonTVRegressorCV(loss=loss).fit(*data)

@@ -10,18 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.linear_model import LinearRegression, PoissonRegressor
+from sklearn.metrics import d2_tweedie_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from radontv import RadonTVRegressor
-from radontv.problems import RadonTVProblem, RidgeSpline, Scope
-from radontv.solvers import Event, Status, prove
+from radontv import RadonTVRegressor, certify
+from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
+from radontv.problems.multi_output import MultiOutputProblem
+from radontv.solvers import Event, Status, prove, solve
 from radontv.solvers.report import ProgressTable
-from radontv.standardization import Standardization
+from radontv.solvers.vector_driver import solve_multi_output
+from radontv.standardization import Standardization, alpha_for
 
 TIGHT = 1e-9
 """Relative gap of fits that are compared with each other."""
@@ -32,6 +35,8 @@ SETTINGS = [
     RadonTVRegressor(alpha=1.0, standardize=False),
     RadonTVRegressor(alpha=1.0, warm_start=True, tol=1e-6),
     RadonTVRegressor(max_neurons=3, n_jobs=1),
+    RadonTVRegressor(alpha=1.0, loss="huber"),
+    RadonTVRegressor(alpha=1.0, loss="poisson"),
 ]
 
 
@@ -49,8 +54,8 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.slow  # the penalty of the default is small: large networks
-@parametrize_with_checks([RadonTVRegressor()])
+@pytest.mark.slow  # the penalty of the default is small: large networks; kinks need many rounds
+@parametrize_with_checks([RadonTVRegressor(), RadonTVRegressor(alpha=0.3, loss="absolute")])
 def test_scikit_learn_checks_of_the_default(estimator, check):
     check(estimator)
 
@@ -447,3 +452,150 @@ def test_standardization_of_extreme_columns(size):
     change = Standardization.of(X, np.ones(30))
     assert change.inputs(X).mean() == pytest.approx(0.0, abs=1e-12)
     assert change.inputs(X).std() == pytest.approx(1.0, rel=1e-12)
+
+
+# --- other losses ---------------------------------------------------------------------------------
+
+LOSSES = [
+    "squared",
+    "huber",
+    losses.HuberLoss(0.05),
+    "absolute",
+    losses.QuantileLoss(0.8),
+    losses.EpsilonInsensitiveLoss(0.05),
+    losses.TubeLoss(0.2),
+    "interpolation",
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_losses_are_those_of_the_problem(data, loss):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02, loss=loss).fit(X, y)
+    Z = StandardScaler().fit_transform(X)
+    problem = RadonTVProblem(Z, y, 0.02, loss=loss)
+    expected = solve(problem, tol=1e-4, scope="global").certificate
+    assert expected.dual <= model.certificate_.primal * (1 + 1e-9)
+    assert model.certificate_.dual <= expected.primal * (1 + 1e-9)
+    assert model.certificate_.relative_gap <= 1e-4
+    primal = model.standardized_problem(X, y).objective(model.standardized_network())
+    assert primal == pytest.approx(model.certificate_.primal, rel=1e-12)
+    report = certify(model, X, y, time_limit=20)
+    assert report.relative_suboptimality <= 3e-3
+    assert not hasattr(clone(model), "network_")
+    assert clone(model).loss == loss
+
+
+def test_parameters_of_losses_are_in_units_of_the_targets(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02, loss=losses.HuberLoss(0.05), tol=TIGHT).fit(X, y)
+    scaled = RadonTVRegressor(alpha=2.0, loss=losses.HuberLoss(5.0), tol=TIGHT).fit(X, 100 * y + 7)
+    assert scaled.certificate_.primal == pytest.approx(1e4 * model.certificate_.primal, rel=1e-7)
+    assert np.allclose(scaled.predict(X), 100 * model.predict(X) + 7, atol=1e-2)
+
+
+def test_quantiles_split_the_rows(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02, loss=losses.QuantileLoss(0.8)).fit(X, y)
+    assert 0.7 <= np.mean(y <= model.predict(X) + 1e-6) <= 0.95
+
+
+def test_counts_are_predicted_by_their_mean(data):
+    X, _ = data
+    y = np.random.default_rng(0).poisson(np.exp(1 + np.abs(X[:, 0]))).astype(float)
+    model = RadonTVRegressor(alpha=0.02, loss="poisson", tol=1e-8).fit(X, y)
+    assert np.allclose(model.predict(X), np.exp(model.network_(X)), rtol=1e-9)
+    assert model.predict(X).sum() == pytest.approx(y.sum(), rel=1e-6)  # the constant is free
+    assert model.score(X, y) == pytest.approx(d2_tweedie_score(y, model.predict(X), power=1))
+    affine = RadonTVRegressor(alpha=1e3, loss="poisson", tol=TIGHT).fit(X, y)
+    other = PoissonRegressor(alpha=0.0, tol=1e-10, max_iter=1000).fit(X, y)
+    assert np.allclose(affine.predict(X), other.predict(X), rtol=1e-5)
+    with pytest.raises(ValueError, match="needs counts, y >= 0"):
+        RadonTVRegressor(loss="poisson").fit(X, y - 3)
+    Y = np.column_stack([y, y[::-1]])
+    both = RadonTVRegressor(alpha=0.02, loss="poisson").fit(X, Y)
+    assert both.predict(X).shape == (40, 2)
+    columns = [d2_tweedie_score(Y[:, c], both.predict(X)[:, c], power=1) for c in (0, 1)]
+    assert both.score(X, Y) == pytest.approx(np.mean(columns))
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("square", "loss"),
+        ("logistic", "loss"),
+        (losses.LogisticLoss(), "loss='logistic' is for two classes; use RadonTVClassifier"),
+        (3.0, "loss"),
+    ],
+)
+def test_losses_that_are_none_are_refused(data, loss, message):
+    with pytest.raises(ValueError, match=message):
+        RadonTVRegressor(loss=loss).fit(*data)
+
+
+@pytest.mark.parametrize("loss", ["tube", "interpolation"])
+def test_alpha_of_constraints_is_one(data, loss):
+    assert RadonTVRegressor(loss=loss).fit(*data).alpha_ == 1.0
+
+
+@pytest.mark.parametrize("loss", ["huber", "absolute", "quantile", "epsilon_insensitive"])
+def test_bounded_slopes_bound_what_counts_as_rounding(data, loss):
+    X, y = data
+    problem = RadonTVProblem(X, 1e12 * y, 1.0, loss=loss)
+    assert alpha_for(problem, 0.05) == pytest.approx(0.01 * 0.05)
+    squared = RadonTVProblem(X, 1e12 * y, 1.0)
+    assert alpha_for(squared, 0.05) > 0.05  # rounding of such targets
+
+
+# --- several outputs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_columns_of_targets_are_one_problem(data, norm):
+    X, y = data
+    Y = np.column_stack([y, -y, np.abs(X[:, 1])])
+    moved = X + np.array([5.0, -3.0])
+    model = RadonTVRegressor(alpha=0.02, output_norm=norm).fit(moved, Y)
+    Z = StandardScaler().fit_transform(X)
+    expected = solve_multi_output(MultiOutputProblem(Z, Y, 0.02, output_norm=norm), tol=1e-6)
+    assert model.certificate_.primal == pytest.approx(expected.certificate.primal, rel=2e-4)
+    assert model.predict(moved).shape == (40, 3)
+    assert np.allclose(model.network_(moved), model.predict(moved), atol=1e-9)
+    assert model.score(moved, Y) > 0.9
+    if norm == "l1":
+        parts = [RadonTVRegressor(alpha=0.02).fit(X, column) for column in Y.T]
+        total = sum(part.certificate_.primal for part in parts)
+        assert model.certificate_.primal == pytest.approx(total, rel=3e-4)
+    with pytest.raises(TypeError, match=r"RadonTVRegressor with 3 outputs.*certificate_"):
+        certify(model, moved, Y)
+
+
+def test_one_column_is_one_output_and_stays_a_column(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02).fit(X, y[:, None])
+    plain = RadonTVRegressor(alpha=0.02).fit(X, y)
+    assert np.array_equal(model.predict(X)[:, 0], plain.predict(X))
+    assert model.score(X, y[:, None]) == plain.score(X, y)
+    assert not model.network_.vector
+    with pytest.warns(DataConversionWarning):
+        one = RadonTVRegressor(alpha=0.02, loss="absolute").fit(X, y[:, None])
+    assert one.predict(X).shape == (40,)
+
+
+def test_combinations_that_do_not_exist_are_refused(data):
+    X, y = data
+    Y = np.column_stack([y, y])
+    for loss in ("absolute", "tube", "interpolation", losses.QuantileLoss(0.2)):
+        with pytest.raises(ValueError, match=r"y has 2 columns.*MultiOutputRegressor"):
+            RadonTVRegressor(loss=loss).fit(X, Y)
+    with pytest.raises(ValueError, match="output_norm"):
+        RadonTVRegressor(output_norm="l3").fit(X, Y)
+
+
+def test_warm_start_with_another_number_of_outputs(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02, warm_start=True).fit(X, y)
+    model.fit(X, np.column_stack([y, -y]))
+    assert model.predict(X).shape == (40, 2)
+    rounds = model.n_iter_
+    assert model.fit(X, np.column_stack([y, -y])).n_iter_ <= rounds

@@ -1,41 +1,54 @@
-"""The regressor that `radontv fit` uses: with an alpha that is given, or one to be chosen."""
+"""The estimator that `radontv fit` uses: with an alpha that is given, or one to be chosen."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
+from .classifiers import RadonTVClassifier
+from .classifiers_cv import RadonTVClassifierCV
 from .csv_files import DataError
 from .estimators import RadonTVRegressor
 from .estimators_cv import RadonTVRegressorCV
+from .loss_names import loss_of
 from .options import FitOptions
-from .problems import RadonTVProblem
+from .penalty_choice import PenaltyChooser
+from .solving import FitProblem
 from .standardization import DEFAULT_RATIO, alpha_for
 
 SMALLEST_RATIO, N_ALPHAS = 1e-3, 20
 """--cv tries this many values, from alpha_max to this multiple of it."""
 
-FileRegressor = RadonTVRegressor | RadonTVRegressorCV
+FileEstimator = RadonTVRegressor | RadonTVRegressorCV | RadonTVClassifier | RadonTVClassifierCV
 
 
-def regressor_for(
-    options: FitOptions, problem: RadonTVProblem, largest: float, notes: list[str]
-) -> FileRegressor:
-    """Return the regressor; what a reader has to know of its alpha becomes a note.
+def blank_estimator(options: FitOptions, classes: bool) -> RadonTVRegressor | RadonTVClassifier:
+    """Return an estimator without alpha, which knows the problem."""
+    if classes:
+        return RadonTVClassifier(**_common(options, classes))
+    return RadonTVRegressor(**_common(options, classes))
+
+
+def estimator_for(
+    options: FitOptions, problem: FitProblem, largest: float, classes: bool, notes: list[str]
+) -> FileEstimator:
+    """Return the estimator; what a reader has to know of its alpha becomes a note.
 
     Parameters
     ----------
     options : FitOptions
-    problem : RadonTVProblem
+    problem : RadonTVProblem, MultiOutputProblem or OneVsRest
         Of the rows to be fitted; its `alpha` is not used.
     largest : float
         alpha_max of the problem.
+    classes : bool
+        Whether the target holds classes.
     notes : list of str
     """
     if options.cv is not None:
-        return _choosing(options, problem, largest)
+        return _choosing(options, problem, largest, classes)
     ratio = DEFAULT_RATIO if options.alpha_ratio is None else options.alpha_ratio
     alpha = options.alpha or alpha_for(problem, largest, ratio)
     if options.alpha is None and alpha != ratio * largest:
@@ -43,7 +56,9 @@ def regressor_for(
             "The targets are an affine function of the inputs, up to rounding, so that no "
             f"--alpha-ratio makes a difference: alpha is {alpha:.3g} instead."
         )
-    return RadonTVRegressor(alpha=alpha, **_common(options))
+    estimator = blank_estimator(options, classes)
+    estimator.alpha = alpha
+    return estimator
 
 
 def check_folds(options: FitOptions, n: int) -> None:
@@ -55,19 +70,26 @@ def check_folds(options: FitOptions, n: int) -> None:
         )
 
 
-def _choosing(options: FitOptions, problem: RadonTVProblem, largest: float) -> RadonTVRegressorCV:
-    """Return the regressor that chooses; rows are shuffled, since files are often sorted."""
+def _choosing(
+    options: FitOptions, problem: FitProblem, largest: float, classes: bool
+) -> RadonTVRegressorCV | RadonTVClassifierCV:
+    """Return the estimator that chooses; rows are shuffled, since files are often sorted."""
     top = alpha_for(problem, largest, 1.0)
-    return RadonTVRegressorCV(
-        alphas=top * np.logspace(0.0, np.log10(SMALLEST_RATIO), N_ALPHAS),
-        cv=KFold(options.cv, shuffle=True, random_state=options.seed),
-        selection="1se" if options.one_se else "min",
-        **_common(options),
-    )
+    kind = StratifiedKFold if classes else KFold
+    given = {
+        "alphas": top * np.logspace(0.0, np.log10(SMALLEST_RATIO), N_ALPHAS),
+        "cv": kind(options.cv, shuffle=True, random_state=options.seed),
+        "selection": "1se" if options.one_se else "min",
+        **_common(options, classes),
+    }
+    return RadonTVClassifierCV(**given) if classes else RadonTVRegressorCV(**given)
 
 
-def _common(options: FitOptions) -> dict[str, Any]:
+def _common(options: FitOptions, classes: bool) -> dict[str, Any]:
     return {
+        "loss": ("logistic" if classes else "squared")
+        if options.loss is None
+        else loss_of(options.loss),
         "standardize": options.standardize,
         "tol": options.tol,
         "scope": "global" if options.prove else "local",
@@ -79,16 +101,16 @@ def _common(options: FitOptions) -> dict[str, Any]:
     }
 
 
-def announcement(regressor: FileRegressor, largest: float, options: FitOptions) -> str:
+def announcement(estimator: FileEstimator, largest: float, options: FitOptions) -> str:
     """Return what is about to happen."""
     limit = f"the best fit is affine from alpha_max = {largest:.6g} on."
-    if isinstance(regressor, RadonTVRegressorCV):
+    if isinstance(estimator, PenaltyChooser):
         lines = [
             f"--cv: alpha is chosen among {N_ALPHAS} values by {options.cv}-fold cross-validation; "
             + limit
         ]
     else:
-        lines = [f"alpha = {regressor.alpha:.6g}; {limit}"]
+        lines = [f"alpha = {estimator.alpha:.6g}; {limit}"]
     if options.prove:
         lines.append(
             "--prove: the lower bound will hold for every network of any size, with margins for "
