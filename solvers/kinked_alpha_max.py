@@ -30,9 +30,10 @@ from .core import Core, Neurons
 from .pricing_choice import get_pricing
 from .proof import SEARCH_STARTS, bound_sup
 
-ACCURACY = 1e-9
-"""Relative distance of the upper from the lower bound at which to stop."""
-MOST_ROUNDS = 300
+ACCURACY, ENOUGH, PATIENCE = 1e-9, 1e-4, 20
+"""Relative distance of the upper from the lower bound at which to stop; after so many rounds the
+second one will do, since a min-max over many free slopes converges slowly."""
+MOST_ROUNDS = 60
 MOST_PLANES = 30
 """Planes added per round."""
 KINKS = (1e-10, 1e-8, 1e-6)
@@ -47,8 +48,8 @@ SURE, WIDE = 1e-6, 1e-5
 def kinked_alpha_max(problem: RadonTVProblem) -> float:
     """Return alpha_max of a problem whose loss has kinks.
 
-    Exact to 1e-9 relative in at most 2 dimensions; in more, sups are the largest values of a
-    search. For constraints (interpolation, tube) it is 0 if an affine function meets them, and
+    Exact to 1e-9 relative in at most 2 dimensions (1e-4, from above, where many rows are at kinks);
+    in more, sups are the largest values of a search. For constraints (interpolation, tube) it is 0 if an affine function meets them, and
     infinite if not: alpha does not change what is optimal.
     """
     core, reduction = Core.of(problem), problem.reduction
@@ -100,6 +101,10 @@ class Planes:
         self.found = np.vstack([self.found, planes])
         return float(sup)
 
+    def keep(self, which: np.ndarray) -> None:
+        """Forget the other planes."""
+        self.found = self.found[which]
+
     def columns(self) -> Array:
         """Return relu(w.x - b) of the planes at the rows, shape (n_rows, n_planes)."""
         return self.core.on_rows(self.core.features(self.found))
@@ -139,7 +144,7 @@ def _least_sup(planes: Planes, low: Array, high: Array, sup: float) -> float | N
     right = -B.T @ fixed
     size = np.maximum(np.abs(B).T @ np.abs(s * np.maximum(np.abs(low), np.abs(high))), 1e-300)
     first = sup
-    for _ in range(MOST_ROUNDS):
+    for count in range(MOST_ROUNDS):
         columns = planes.columns()
         unit = max(sup, 1e-6 * first)
         eta = (columns[free] * scale[:, None]).T / unit
@@ -164,9 +169,12 @@ def _least_sup(planes: Planes, low: Array, high: Array, sup: float) -> float | N
         movable[free] = np.abs(found.x[:-1]) < 0.5 - 1e-9
         q = project_out_affine(core.basis, q, s, movable)
         least = unit * float(found.x[-1])
+        # Constraints that are far from active would only slow the next program down.
+        planes.keep(np.abs(eta @ found.x[:-1] + base) >= 0.5 * float(found.x[-1]))
         known = len(planes.found)
         sup = min(sup, planes.price(q))
-        if sup - least <= max(ACCURACY * sup, NOTHING * first) or len(planes.found) == known:
+        accuracy = ACCURACY if count < PATIENCE else ENOUGH
+        if sup - least <= max(accuracy * sup, NOTHING * first) or len(planes.found) == known:
             break
     return sup
 
