@@ -106,7 +106,9 @@ def vector_reference(problem: MultiOutputProblem, network: Any) -> float:
     D = network.n_outputs
     A, C = cp.Variable((columns.shape[1], D)), cp.Variable((free.shape[1], D))
     Z, s = columns @ A + free @ C, problem.s
-    penalty = cp.sum(cp.norm(A, 2, axis=1) if problem.output_norm == "l2" else cp.norm(A, 1, axis=1))
+    penalty = cp.sum(
+        cp.norm(A, 2, axis=1) if problem.output_norm == "l2" else cp.norm(A, 1, axis=1)
+    )
     if problem.loss.key.startswith("multinomial"):
         own = np.eye(D)[np.asarray(problem.Y, dtype=int).ravel()]
         value = s @ (cp.log_sum_exp(Z, axis=1) - cp.sum(cp.multiply(own, Z), axis=1))
@@ -173,7 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one dimension, few rows")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", nargs="*", help="losses constraints costs measurements outputs orders")
+    parser.add_argument("--only", nargs="*", help="losses constraints costs outputs ...")
     args = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}; alpha = {SHARE} alpha_max\n")
     print("| member | d | rows | relative gap | scope | seconds | neurons | from reference |")

@@ -85,7 +85,7 @@ def main() -> None:
         version = None
         print("pyscnn is not installed; its columns stay empty (pip install pyscnn).")
     print(f"pyscnn {version}, unpatched; {GATES} gates\n")
-    print("| d, n, alpha | lower bound | ours | gap | scope | s | neurons | pyscnn | excess | s | n |")
+    print("| d, n, alpha | bound | ours | gap | scope | s | neurons | pyscnn | excess | s | n |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for d, n, alpha in CASES[:1] if args.quick else CASES:
         X, y = data(d, n)

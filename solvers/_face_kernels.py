@@ -128,9 +128,9 @@ def faces(
     """Decide for every neuron which points it holds, and the face it may move in.
 
     The objective has for a neuron with points J on its hyperplane the one-sided slopes
-    g0 + sum_{j in J} theta_j c_j, theta in [0, 1]^J, c_j = -sign q_j (x_j, -lift), g0 = alpha (w, 0)
-    - sign sum_{above} q_i (x_i, -lift). The least-norm slope decides: theta strictly inside (0, 1)
-    means held, 0 or 1 means free to leave to that side.
+    g0 + sum_{j in J} theta_j c_j, theta in [0, 1]^J, c_j = -sign q_j (x_j, -lift), with
+    g0 = alpha (w, 0) - sign sum_{above} q_i (x_i, -lift). The least-norm slope decides:
+    theta strictly inside (0, 1) means held, 0 or 1 means free to leave to that side.
 
     Fills role (K, n), basis (K, p, p) and sizes (K,) with an orthonormal basis of the face,
     slopes (K, p) with the slope on the chosen sides, residual (K,) with the least norm.

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 from ..problems import RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import as_count, as_positive, check_features
 from ..problems.existence import check_existence
-from ..problems.higher_order import HigherOrderProblem
-from ..problems.multi_output import MultiOutputProblem
 from .blas_threads import BlasThreads
 from .column_generation import ColumnGeneration
 from .events import Callback, as_callbacks
-from .kinds import special_solver
+from .kinds import Problem, special_solver
 from .line_driver import is_line, solve_on_line
 from .parallel import count_threads
 from .solution import Solution
@@ -24,7 +21,7 @@ LARGE = 4000
 
 
 def solve(
-    problem: RadonTVProblem | MultiOutputProblem | HigherOrderProblem,
+    problem: Problem,
     *,
     tol: float = 1e-6,
     scope: str | Scope = "local",

@@ -8,6 +8,10 @@ from typing import Any, NoReturn
 from ..problems.checks import Array, check_problem
 from ..problems.higher_order import HigherOrderProblem
 from ..problems.multi_output import MultiOutputProblem
+from ..problems.problem import RadonTVProblem
+
+Problem = RadonTVProblem | MultiOutputProblem | HigherOrderProblem
+"""All kinds of problems."""
 
 
 def check_kind(problem: Any) -> None:

@@ -48,9 +48,10 @@ SURE, WIDE = 1e-6, 1e-5
 def kinked_alpha_max(problem: RadonTVProblem) -> float:
     """Return alpha_max of a problem whose loss has kinks.
 
-    Exact to 1e-9 relative in at most 2 dimensions (1e-4, from above, where many rows are at kinks);
-    in more, sups are the largest values of a search. For constraints (interpolation, tube) it is 0 if an affine function meets them, and
-    infinite if not: alpha does not change what is optimal.
+    Exact to 1e-9 relative in at most 2 dimensions, or to 1e-4 from above where many rows are at
+    kinks; in more, sups are the largest values of a search. For constraints (interpolation, tube)
+    it is 0 if an affine function meets them, and infinite if not: alpha does not change what is
+    optimal.
     """
     core, reduction = Core.of(problem), problem.reduction
     if isinstance(problem.loss, BandLoss):

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..problems import RadonTVProblem
 from ..problems.checks import Array, as_count, as_positive
 from .driver import solve
 from .interrupts import InterruptNote
-from .kinds import check_kind
+from .kinds import Problem, check_kind
 from .solution import Solution, Status
 
 
 def path(
-    problem: RadonTVProblem,
+    problem: Problem,
     alphas: int | Iterable[float] = 20,
     *,
     eps: float = 1e-3,
@@ -61,7 +60,7 @@ def path(
     return solutions
 
 
-def _grid(problem: RadonTVProblem, alphas: Any, eps: float) -> Array:
+def _grid(problem: Problem, alphas: Any, eps: float) -> Array:
     """Return the penalties, the largest first."""
     if isinstance(alphas, int | np.integer):
         count = as_count("alphas", alphas, least=1)
@@ -70,7 +69,7 @@ def _grid(problem: RadonTVProblem, alphas: Any, eps: float) -> Array:
         largest = problem.alpha_max()
         if not np.isfinite(largest):
             raise ValueError(
-                f"the solution for loss={problem.loss.name!r} does not depend on alpha: no affine "
+                f"the solution for loss={problem.loss.key!r} does not depend on alpha: no affine "
                 "function meets the constraints. Use solve, or pass the alphas that you want."
             )
         if largest <= 0.0:

@@ -16,7 +16,7 @@ from .branch_and_bound import MEMORY_LIMIT, branch_and_bound
 from .core import Core, Neurons
 from .events import Callback, all_of, as_callbacks
 from .frontier import Frontier, saved_state
-from .kinds import special_prover
+from .kinds import Problem, special_prover
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing_choice import get_pricing
@@ -131,7 +131,7 @@ def proof_threshold(
 
 
 def prove(
-    problem: RadonTVProblem,
+    problem: Problem,
     network: RidgeSpline,
     *,
     tol: float = 1e-6,

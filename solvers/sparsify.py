@@ -7,14 +7,14 @@ import numpy as np
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.checks import Array, check_features
 from .core import Core, Neurons
-from .kinds import special_sparsifier
+from .kinds import Problem, special_sparsifier
 from .merging import merge_cells
 
 CLEAR = 1e-4
 """Singular values of unit columns above it are not zero; its square is well above rounding."""
 
 
-def sparsify(problem: RadonTVProblem, network: RidgeSpline) -> RidgeSpline:
+def sparsify(problem: Problem, network: RidgeSpline) -> RidgeSpline:
     """Return a network with the same fitted values, no larger RTV and K <= n - rank [1 X].
 
     With B the columns sign(a_k) P Psi_k (P removes affine functions) and m_k = |a_k|: while B has
