@@ -24,7 +24,7 @@ import numpy as np
 from radontv.problems import HigherOrderProblem, MultiOutputProblem, RadonTVProblem, losses
 from radontv.problems.measurements import segment_averages
 from radontv.problems.neuron_cost import WeightedNorm
-from radontv.problems.polynomial_basis import PolynomialBasis
+from radontv.problems.power.polynomial_basis import PolynomialBasis
 from radontv.solvers import solve
 from radontv.solvers.reference import loss_terms
 

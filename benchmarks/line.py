@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radontv.problems.losses import get_loss
-from radontv.solvers.line import alpha_max_line, solve_line
-from radontv.solvers.line_path import line_path
+from radontv.solvers.line.path import line_path
+from radontv.solvers.line.spline_fit import alpha_max_line, solve_line
 
 Array = NDArray[np.float64]
 

@@ -17,11 +17,11 @@ from .certificate import Certificate, Scope
 from .checks import LARGEST, SMALLEST, Array, as_float_array, as_positive, as_weights
 from .existence import check_existence
 from .losses import Loss, get_loss
-from .polynomial_balance import balance_polynomials
-from .polynomial_basis import PolynomialBasis
-from .polynomials import Polynomial
-from .power_certificate import certify_spline
-from .power_spline import PowerSpline, as_order, truncated_power
+from .power.certificate import certify_spline
+from .power.polynomial_balance import balance_polynomials
+from .power.polynomial_basis import PolynomialBasis
+from .power.polynomials import Polynomial
+from .power.spline import PowerSpline, as_order, truncated_power
 from .reductions import Reduction, reduce
 
 PowerOracle = Callable[["HigherOrderProblem", Array], float]
@@ -300,7 +300,7 @@ class HigherOrderProblem:
         self.check_existence()
         search = oracle or _ORACLE.get("sup")
         if search is None:
-            raise RuntimeError("alpha_max needs an oracle; import radontv.solvers.power_proof.")
+            raise RuntimeError("alpha_max needs an oracle; import radontv.solvers.power.proof.")
         return search(self, self.dual_point(self.polynomial_fit()))
 
     def __repr__(self) -> str:

@@ -14,12 +14,12 @@ from .affine import AffineBasis
 from .certificate import Certificate, Scope
 from .checks import Array, as_float_array, as_positive, as_weights, refuse_vanishing
 from .network import RidgeSpline
-from .vector_affine import fit_outputs
-from .vector_certificate import certify_outputs, resolution
-from .vector_existence import check_outputs_exist
-from .vector_losses import VectorLoss, get_vector_loss
-from .vector_projection import project_outputs
-from .vector_reduction import VectorReduction, affine_of, reduce_outputs
+from .vector.affine import fit_outputs
+from .vector.certificate import certify_outputs, resolution
+from .vector.existence import check_outputs_exist
+from .vector.losses import VectorLoss, get_vector_loss
+from .vector.projection import project_outputs
+from .vector.reduction import VectorReduction, affine_of, reduce_outputs
 
 NORMS = ("l2", "l1")
 
@@ -312,7 +312,7 @@ class MultiOutputProblem:
         search = oracle or _ORACLE.get("sup")
         if search is None:
             raise RuntimeError(
-                "alpha_max needs an oracle; import radontv.solvers.vector_driver to have one."
+                "alpha_max needs an oracle; import radontv.solvers.vector.driver to have one."
             )
         return search(self, self.dual_point(self.affine_fit()))
 

@@ -20,8 +20,8 @@ from .problems.checks import refuse_overflow
 from .problems.existence import check_existence
 from .problems.losses import LogisticLoss
 from .problems.multi_output import MultiOutputProblem
-from .problems.multinomial_loss import MultinomialLoss
-from .problems.vector_existence import check_outputs_exist
+from .problems.vector.existence import check_outputs_exist
+from .problems.vector.multinomial_loss import MultinomialLoss
 from .solving import FitProblem
 from .training_data import TrainingData, labelled_data
 

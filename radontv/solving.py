@@ -10,7 +10,7 @@ from .problems import RadonTVProblem
 from .problems.exact_fit_losses import BandLoss
 from .problems.multi_output import MultiOutputProblem
 from .solvers import Solution
-from .solvers.vector_driver import solve_multi_output
+from .solvers.vector.driver import solve_multi_output
 
 FitProblem = RadonTVProblem | MultiOutputProblem | OneVsRest
 """One output, several that share neurons, or one for each class against the others."""

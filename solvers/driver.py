@@ -12,7 +12,7 @@ from .blas_threads import BlasThreads
 from .column_generation import ColumnGeneration
 from .events import Callback, as_callbacks
 from .kinds import Problem, special_solver
-from .line_driver import is_line, solve_on_line
+from .line.driver import is_line, solve_on_line
 from .parallel import count_threads
 from .solution import Solution
 

@@ -29,11 +29,11 @@ def special_solver(problem: Any) -> Callable[..., Any]:
         If it is no such problem.
     """
     if isinstance(problem, MultiOutputProblem):
-        from .vector_driver import solve_multi_output
+        from .vector.driver import solve_multi_output
 
         return solve_multi_output
     if isinstance(problem, HigherOrderProblem):
-        from .power_driver import solve_higher_order
+        from .power.driver import solve_higher_order
 
         return solve_higher_order
     _refuse(problem)
@@ -42,11 +42,11 @@ def special_solver(problem: Any) -> Callable[..., Any]:
 def special_prover(problem: Any) -> Callable[..., Any]:
     """Return what proves certificates of such problems; see `special_solver`."""
     if isinstance(problem, MultiOutputProblem):
-        from .vector_bounds import prove_outputs
+        from .vector.bounds import prove_outputs
 
         return prove_outputs
     if isinstance(problem, HigherOrderProblem):
-        from .power_proof import prove_higher_order
+        from .power.proof import prove_higher_order
 
         return prove_higher_order
     _refuse(problem)
@@ -55,11 +55,11 @@ def special_prover(problem: Any) -> Callable[..., Any]:
 def special_sparsifier(problem: Any) -> Callable[..., Any]:
     """Return what thins networks of such problems; see `special_solver`."""
     if isinstance(problem, MultiOutputProblem):
-        from .vector_sparsify import sparsify_outputs
+        from .vector.sparsify import sparsify_outputs
 
         return sparsify_outputs
     if isinstance(problem, HigherOrderProblem):
-        from .power_merging import sparsify_power
+        from .power.merging import sparsify_power
 
         return sparsify_power
     _refuse(problem)
@@ -67,14 +67,14 @@ def special_sparsifier(problem: Any) -> Callable[..., Any]:
 
 def sup_of_outputs(problem: MultiOutputProblem, Q: Array) -> float:
     """Return sup ||eta_Q||, the oracle of `MultiOutputProblem.alpha_max`."""
-    from .vector_bounds import search_sup_outputs
+    from .vector.bounds import search_sup_outputs
 
     return search_sup_outputs(problem, Q)
 
 
 def sup_of_powers(problem: HigherOrderProblem, q: Array) -> float:
     """Return sup |eta_q|, the oracle of `HigherOrderProblem.alpha_max`."""
-    from .power_proof import search_power_sup
+    from .power.proof import search_power_sup
 
     return search_power_sup(problem, q)
 

@@ -14,7 +14,7 @@ from .layer_affine import as_block, as_network, choose_sides, neurons_of
 from .layer_blocks import Block
 from .layer_thinning import thin_units
 from .solution import Status
-from .vector_driver import solve_multi_output
+from .vector.driver import solve_multi_output
 
 SHARE, FALL, LEAST_SHARE = 1e-3, 0.25, 1e-7
 """alpha over alpha_max: at first, its ratio from round to round, and where it stays."""

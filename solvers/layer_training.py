@@ -17,7 +17,7 @@ from .interrupts import InterruptNote
 from .layer_blocks import Layer, check_inputs, check_layers
 from .layer_compositions import backward, blocks_of, forward, layers_of
 from .solution import Solution, Status
-from .vector_driver import solve_multi_output
+from .vector.driver import solve_multi_output
 
 TRIALS = 12
 """Most step lengths tried for one block."""

@@ -22,7 +22,7 @@ class Master(Protocol):
 def get_master(name: str, core: Core) -> Master:
     """Return the master of that name for a core problem."""
     if core.l1 and name == NewtonMaster.name:
-        from .l1_master import L1Master
+        from .l1.master import L1Master
 
         return L1Master(core)
     if name == NewtonMaster.name:

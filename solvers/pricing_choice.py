@@ -22,11 +22,11 @@ class Search(Protocol):
 def get_pricing(core: Core, *, n_jobs: int | None = None, random_state: int = 0) -> Search:
     """Return the search over hyperplanes, over l1 vertices, or over planes through the origin."""
     if core.l1:
-        from .l1_dictionary import L1Pricing
+        from .l1.dictionary import L1Pricing
 
         return L1Pricing(core, n_jobs=n_jobs, random_state=random_state)
     if core.lift:
         return Pricing(core, n_jobs=n_jobs, random_state=random_state)
-    from .origin_pricing import OriginPricing
+    from .origin.pricing import OriginPricing
 
     return OriginPricing(core, n_jobs=n_jobs, random_state=random_state)

@@ -62,7 +62,7 @@ def bound_sup(
             0.0, 0.0, np.zeros(core.d), 0.0, np.zeros((0, core.d)), np.zeros(0), True, 0, 0.0
         )
     if not core.lift:
-        from .origin_proof import sup_eta_origin
+        from .origin.proof import sup_eta_origin
 
         return sup_eta_origin(
             core.X,
@@ -74,7 +74,7 @@ def bound_sup(
             stop_at_violation=stop_at_violation,
         )
     if core.l1:
-        from .l1_proof import sup_eta_l1
+        from .l1.proof import sup_eta_l1
 
         return sup_eta_l1(
             core.X,

@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from radontv.solvers.origin_boxes import bound_by_boxes
-from radontv.solvers.origin_rows import OriginRows
+from radontv.solvers.origin.boxes import bound_by_boxes
+from radontv.solvers.origin.rows import OriginRows
 
 KINDS = (
     "normal", "grid", "collinear", "repeated", "clusters", "near", "bias", "positive", "sparse",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+import radontv.solvers  # noqa: F401 (registers the oracle of alpha_max)
 from radontv.problems.higher_order import HigherOrderProblem
-from radontv.problems.polynomials import Polynomial, all_exponents
-from radontv.problems.power_spline import PowerSpline
-from radontv.solvers import power_proof  # noqa: F401 (registers the oracle of alpha_max)
+from radontv.problems.power.polynomials import Polynomial, all_exponents
+from radontv.problems.power.spline import PowerSpline
 
 ORDERS = (2, 3, 4)
 

@@ -22,9 +22,9 @@ from radontv.largest_margin import least_slope, solve_single
 from radontv.one_vs_rest import OneVsRest, joined, solve_one_vs_rest, split, stacked
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
 from radontv.solvers import Status, prove, solve
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.solvers.vector.driver import solve_multi_output
 
 TIGHT = 1e-9
 LOSSES = ["logistic", "hinge", "squared_hinge"]

@@ -23,7 +23,7 @@ from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.solvers import Event, Status, prove, solve
 from radontv.solvers.report import ProgressTable
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.solvers.vector.driver import solve_multi_output
 from radontv.standardization import Standardization, alpha_for
 
 TIGHT = 1e-9

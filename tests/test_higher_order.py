@@ -11,15 +11,15 @@ from power_cases import ORDERS, data, problem, random_spline
 
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.higher_order import HigherOrderProblem
-from radontv.problems.polynomials import Polynomial, all_exponents
-from radontv.problems.power_spline import PowerSpline, truncated_power
+from radontv.problems.power.polynomials import Polynomial, all_exponents
+from radontv.problems.power.spline import PowerSpline, truncated_power
 from radontv.solvers import Status, solve
 from radontv.solvers.core import Neurons
-from radontv.solvers.power_core import PowerCore, lower_spline
-from radontv.solvers.power_driver import solve_higher_order
-from radontv.solvers.power_merging import cluster, sparsify_power
-from radontv.solvers.power_proof import bound_power_sup, raise_bound
-from radontv.solvers.power_slide import _model, _state, slide
+from radontv.solvers.power.core import PowerCore, lower_spline
+from radontv.solvers.power.driver import solve_higher_order
+from radontv.solvers.power.merging import cluster, sparsify_power
+from radontv.solvers.power.proof import bound_power_sup, raise_bound
+from radontv.solvers.power.slide import _model, _state, slide
 
 # The solver.
 

@@ -22,7 +22,7 @@ from radontv.problems.losses import LOSSES
 from radontv.problems.neuron_cost import L1Norm
 from radontv.solvers import Status, path, prove, solve, sparsify
 from radontv.solvers.core import Core, Neurons
-from radontv.solvers.l1_dictionary import L1Pricing, vertices
+from radontv.solvers.l1.dictionary import L1Pricing, vertices
 
 
 def problem(X: np.ndarray, alpha: float, seed: int = 0, **options: object) -> RadonTVProblem:

@@ -13,14 +13,14 @@ from helpers import ROUNDING, tied_inputs
 from scipy.optimize import linprog
 
 from radontv.problems import RadonTVProblem
-from radontv.solvers import l1_boxes
-from radontv.solvers._l1_ascent_kernels import ascend_all
-from radontv.solvers._l1_box_kernels import best_slope, bound_box
-from radontv.solvers._l1_kernels import sweep
 from radontv.solvers.core import Core, Neurons
-from radontv.solvers.l1_boxes import bound_boxes
-from radontv.solvers.l1_dictionary import constraints, count_vertices, distinct_planes, vertices
-from radontv.solvers.l1_proof import (
+from radontv.solvers.l1 import boxes as l1_boxes
+from radontv.solvers.l1._ascent_kernels import ascend_all
+from radontv.solvers.l1._box_kernels import best_slope, bound_box
+from radontv.solvers.l1._kernels import sweep
+from radontv.solvers.l1.boxes import bound_boxes
+from radontv.solvers.l1.dictionary import constraints, count_vertices, distinct_planes, vertices
+from radontv.solvers.l1.proof import (
     axis_planes,
     cheap_bound,
     l1_margin,

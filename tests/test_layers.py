@@ -13,7 +13,7 @@ import pytest
 
 from radontv.problems import Scope
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
 from radontv.solvers import layer_training
 from radontv.solvers import layers as layers_module
 from radontv.solvers.layer_affine import affine_block, as_block, as_network, choose_sides
@@ -22,7 +22,7 @@ from radontv.solvers.layer_compositions import backward, blocks_of, forward, lay
 from radontv.solvers.layer_search import BlockSearch, search_block
 from radontv.solvers.layer_thinning import drop_dead, fold_active, merge_units, thin_units
 from radontv.solvers.layers import LayerCompression, compress_layer, train_layers
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.solvers.vector.driver import solve_multi_output
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 

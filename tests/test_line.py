@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Lasso
 
 from radontv.problems.losses import get_loss
-from radontv.solvers._line_dual_kernels import local_dual
-from radontv.solvers._line_kernels import (
+from radontv.solvers.line._dual_kernels import local_dual
+from radontv.solvers.line._kernels import (
     drop,
     exact_step,
     insert,
@@ -21,10 +21,10 @@ from radontv.solvers._line_kernels import (
     solve_knots,
     sum_elements,
 )
-from radontv.solvers.line import alpha_max_line, solve_line
-from radontv.solvers.line_certificate import nodes_with_room
-from radontv.solvers.line_interpolation import interpolate_line
-from radontv.solvers.line_quadratic import KnotMethod
+from radontv.solvers.line.certificate import nodes_with_room
+from radontv.solvers.line.interpolation import interpolate_line
+from radontv.solvers.line.quadratic import KnotMethod
+from radontv.solvers.line.spline_fit import alpha_max_line, solve_line
 
 SQUARED = get_loss("squared")
 

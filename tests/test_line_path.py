@@ -9,11 +9,11 @@ import pytest
 from scipy.optimize import linprog
 
 from radontv.problems.losses import get_loss
-from radontv.solvers._line_kernels import solve_knots, sum_elements
-from radontv.solvers._line_path_kernels import alpha_range
-from radontv.solvers.line import alpha_max_line, solve_line
-from radontv.solvers.line_knots import knots_of, significant, solution_set, sparsest
-from radontv.solvers.line_path import line_path
+from radontv.solvers.line._kernels import solve_knots, sum_elements
+from radontv.solvers.line._path_kernels import alpha_range
+from radontv.solvers.line.knots import knots_of, significant, solution_set, sparsest
+from radontv.solvers.line.path import line_path
+from radontv.solvers.line.spline_fit import alpha_max_line, solve_line
 
 SQUARED = get_loss("squared")
 

@@ -21,10 +21,10 @@ from vector_helpers import (
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope
 from radontv.problems.losses import LogisticLoss
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
 from radontv.solvers import Status, solve
-from radontv.solvers.vector_bounds import bound_sup_outputs, prove_outputs
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.solvers.vector.bounds import bound_sup_outputs, prove_outputs
+from radontv.solvers.vector.driver import solve_multi_output
 
 SMOOTH = MultinomialLoss(label_smoothing=0.1)
 KINDS = ["squared", "huber", "poisson", SMOOTH]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from origin_cases import KINDS, boxes, brute, eta, exceeds, make, sphere
 
-from radontv.solvers.origin_proof import sup_eta_origin
-from radontv.solvers.origin_rows import OriginRows, scaled_rows, scaled_weights
-from radontv.solvers.origin_search import OriginSearch
+from radontv.solvers.origin.proof import sup_eta_origin
+from radontv.solvers.origin.rows import OriginRows, scaled_rows, scaled_weights
+from radontv.solvers.origin.search import OriginSearch
 
 AGREE = 1e-9  # Boxes raise what they found by this part, exact methods agree to rounding.
 

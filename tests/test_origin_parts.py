@@ -9,13 +9,13 @@ import pytest
 from origin_cases import KINDS, eta, make, sphere
 
 from radontv.solvers import _circle_kernels as circles
-from radontv.solvers import _origin_kernels as kernels
 from radontv.solvers import _search_kernels as searching
 from radontv.solvers._branch_kernels import explore
-from radontv.solvers.origin_boxes import _Sphere
-from radontv.solvers.origin_lines import affordable_lines, gather_lines
-from radontv.solvers.origin_proof import sup_eta_origin
-from radontv.solvers.origin_search import OriginSearch
+from radontv.solvers.origin import _kernels as kernels
+from radontv.solvers.origin.boxes import _Sphere
+from radontv.solvers.origin.lines import affordable_lines, gather_lines
+from radontv.solvers.origin.proof import sup_eta_origin
+from radontv.solvers.origin.search import OriginSearch
 
 
 @pytest.mark.parametrize("kind", ["general", "integers", "on the plane"])

@@ -10,12 +10,12 @@ from power_cases import ORDERS, data, problem, random_spline
 
 from radontv.problems import RadonTVProblem, Scope
 from radontv.problems.higher_order import HigherOrderProblem
-from radontv.problems.polynomial_basis import PolynomialBasis
-from radontv.problems.polynomials import all_exponents, factors_of, monomials
-from radontv.problems.power_spline import PowerSpline, truncated_power
+from radontv.problems.power.polynomial_basis import PolynomialBasis
+from radontv.problems.power.polynomials import all_exponents, factors_of, monomials
+from radontv.problems.power.spline import PowerSpline, truncated_power
 from radontv.solvers import Status
-from radontv.solvers.power_driver import solve_higher_order
-from radontv.solvers.power_proof import prove_higher_order
+from radontv.solvers.power.driver import solve_higher_order
+from radontv.solvers.power.proof import prove_higher_order
 
 # Splines and polynomials.
 

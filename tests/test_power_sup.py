@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from radontv.problems.higher_order import HigherOrderProblem
-from radontv.problems.polynomials import all_exponents, factors_of, monomials
-from radontv.problems.power_spline import truncated_power
-from radontv.solvers import _power_box_kernels as box_kernels
-from radontv.solvers import _power_kernels as kernels
-from radontv.solvers.power_margin import moment_defect, power_margin
-from radontv.solvers.power_sup import line_maxima, sup_power_1d, sup_power_boxes
+from radontv.problems.power.polynomials import all_exponents, factors_of, monomials
+from radontv.problems.power.spline import truncated_power
+from radontv.solvers.power import _box_kernels as box_kernels
+from radontv.solvers.power import _kernels as kernels
+from radontv.solvers.power.margin import moment_defect, power_margin
+from radontv.solvers.power.sup import line_maxima, sup_power_1d, sup_power_boxes
 
 ORDERS = (3, 4)
 

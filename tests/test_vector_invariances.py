@@ -16,9 +16,9 @@ from vector_helpers import (
 )
 
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
-from radontv.solvers.vector_driver import solve_multi_output
-from radontv.solvers.vector_sparsify import layer_ranks, sparsify_outputs
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
+from radontv.solvers.vector.driver import solve_multi_output
+from radontv.solvers.vector.sparsify import layer_ranks, sparsify_outputs
 
 SMOOTH = MultinomialLoss(label_smoothing=0.1)
 KINDS = ["squared", "huber", "poisson", SMOOTH]

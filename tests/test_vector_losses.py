@@ -12,11 +12,11 @@ from vector_helpers import targets_of
 from radontv.problems.affine import AffineBasis
 from radontv.problems.losses import HuberLoss
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
-from radontv.problems.vector_affine import fit_outputs
-from radontv.problems.vector_losses import get_vector_loss
-from radontv.problems.vector_projection import nearby_radius, project_outputs
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.problems.vector.affine import fit_outputs
+from radontv.problems.vector.losses import get_vector_loss
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
+from radontv.problems.vector.projection import nearby_radius, project_outputs
+from radontv.solvers.vector.driver import solve_multi_output
 
 LOSSES = [
     "squared",

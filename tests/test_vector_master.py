@@ -10,26 +10,26 @@ from helpers import IDENTITY, ROUNDING, tied_inputs
 from vector_helpers import gaussian_outputs, outputs
 
 from radontv.problems.multi_output import MultiOutputProblem
-from radontv.problems.multinomial_loss import MultinomialLoss
+from radontv.problems.vector.multinomial_loss import MultinomialLoss
 from radontv.solvers._face_kernels import ABOVE, HELD, faces, kinks_ahead
-from radontv.solvers._vector_face_kernels import (
+from radontv.solvers.vector._face_kernels import (
     active_moments,
     own_dual,
     tangents,
     vector_faces,
     vector_kinks_ahead,
 )
-from radontv.solvers.vector_amplitudes import _joint_gram, refit_vectors, weighted_columns
-from radontv.solvers.vector_core import VectorCore, VectorNeurons
-from radontv.solvers.vector_driver import solve_multi_output
-from radontv.solvers.vector_group_lasso import (
+from radontv.solvers.vector.amplitudes import _joint_gram, refit_vectors, weighted_columns
+from radontv.solvers.vector.core import VectorCore, VectorNeurons
+from radontv.solvers.vector.driver import solve_multi_output
+from radontv.solvers.vector.group_lasso import (
     GroupQuadratic,
     _change,
     _coordinate_descent,
     group_lasso,
 )
-from radontv.solvers.vector_master import VectorMaster
-from radontv.solvers.vector_merging import merge_vector_cells
+from radontv.solvers.vector.master import VectorMaster
+from radontv.solvers.vector.merging import merge_vector_cells
 
 SMOOTH = MultinomialLoss(label_smoothing=0.1)
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radontv.solvers import _vector_box_kernels as boxes
-from radontv.solvers import _vector_kernels as kernels
-from radontv.solvers._vector_branch_kernels import explore_planes
 from radontv.solvers.box_search import lift
 from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.sweep import sup_eta_1d, sup_eta_2d
 from radontv.solvers.sweep_3d import sup_eta_3d
-from radontv.solvers.vector_boxes import bound_norm_by_boxes, root_job
-from radontv.solvers.vector_proof import reduce_norm, sup_norm_eta
-from radontv.solvers.vector_search import VectorSearch, climb_norm
-from radontv.solvers.vector_sweep import (
+from radontv.solvers.vector import _box_kernels as boxes
+from radontv.solvers.vector import _kernels as kernels
+from radontv.solvers.vector._branch_kernels import explore_planes
+from radontv.solvers.vector.boxes import bound_norm_by_boxes, root_job
+from radontv.solvers.vector.proof import reduce_norm, sup_norm_eta
+from radontv.solvers.vector.search import VectorSearch, climb_norm
+from radontv.solvers.vector.sweep import (
     evaluate_norm,
     norm_margin,
     sup_norm_1d,

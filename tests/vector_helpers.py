@@ -11,7 +11,7 @@ from helpers import ROUNDING, TIGHT
 from radontv.problems import Certificate, RidgeSpline
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.solvers import Solution, Status
-from radontv.solvers.vector_driver import solve_multi_output
+from radontv.solvers.vector.driver import solve_multi_output
 
 
 def outputs(X: np.ndarray, D: int, seed: int = 0) -> np.ndarray:

@@ -1,0 +1,276 @@
+"""Bounds on sup |eta| over all (w, b) with |w|_1 = 1: all vertices, or branch and bound.
+
+Write F(v) = sigma eta(v) - M |w|_1, v = (w, b), sigma = +-1, with M > 0 the sup of sigma eta over
+|w|_1 = 1: F <= 0, and F = 0 somewhere. F is a sum of c_i |rows_i.v|, where c_i = sigma q_i / 2 for
+data and -M for axes. *Some maximiser has d independent constraints with c_i < 0.* For if those at
+a maximiser v leave another direction delta, then F(v + t delta) + F(v - t delta) >= 2 F(v) = 0
+near t = 0, as constraints with c_i > 0 are convex and the others linear; so F = 0 along delta. It
+stays 0 up to a constraint with c_i < 0, since a convex kink would make it positive; there is one,
+or F would be even, convex and <= 0 on the plane of v and delta, hence 0 together with w. Collecting
+one constraint after the other ends at a vertex.
+
+So a scan of the vertices whose points all have sigma q_j < 0 is complete: sum_k C(d, k)
+C(n / 2, k) of them for each sign, instead of C(n + d, d). They are visited in pencils of k - 1
+points. Boxes (`l1_boxes`) bound the sup where even these are too many.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from ...problems.checks import Array
+from ..oracle import UNIT_ROUNDOFF, SupBound, assemble, null_space_defect
+from ..parallel import in_threads
+from ._kernels import DEPENDENT, scan_pencils
+from .boxes import bound_boxes
+
+STEPS_PER_SECOND = 2.5e7
+"""Points sorted in pencils per second and thread, roughly."""
+CLEAR = 1e-7
+"""Relative distance of bound and attained value up to which a scan has decided."""
+KEPT = 256
+"""Planes that are evaluated once more."""
+AT_ONCE, SCAN_SECONDS = 2.0, 60.0
+"""Expected times up to which a complete scan comes first, and up to which it is tried after boxes
+have had as much."""
+
+
+class Scan(NamedTuple):
+    """Result of a complete scan: a bound without the uniform margin, planes, pencils visited."""
+
+    bound: float
+    planes: Array
+    pencils: int
+    complete: bool
+
+
+def l1_margin(X: Array, q: Array) -> float:
+    r"""Return a bound on the floating-point error of eta and of box tests, over |w|_1 = 1.
+
+    ``gamma_N (sum_i |q_i| (||x_i||_1 + B) + (d + 1) sum_i |q_i| ||x_i||_inf) + defect``,
+    ``B = max_i ||x_i||_1``, ``N = 16 (n + d) + 96``, ``gamma_N = N u / (1 - N u)``.
+
+    Derivation, along the lines of `oracle.rounding_margin`: a sum with at most N roundings on each
+    path errs by at most gamma_N times the sum of the sizes of its terms.
+
+    * At a plane the terms are at most ``|q_i| (|w.x_i| + |b|) <= 2 |q_i| max ||x||_inf``. A pencil
+      adds 3 n roundings while signs are flipped.
+    * In a box ``|u_k| <= 1 <= |u|_1`` and ``|b| <= B``, so the terms of data are at most
+      ``1/2 |q_i| (||x_i||_1 + B)``, those of the price T |u_k|, d of them (and |u|_1 once more
+      where U is divided), with ``T <= sum_i |q_i| ||x_i||_inf`` plus the same for b; above that no
+      threshold is needed. G is the sum of n + d terms and is moved by 4 sweeps: 5 (n + d) + 64.
+    * The half-abs form differs from the relu form by at most the defect (`null_space_defect`, whose
+      lengths bound those of |w|_1 = 1 as well).
+    """
+    n, d = X.shape
+    count = 16 * (n + d) + 96
+    gamma = count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
+    sums = np.abs(X).sum(axis=1)
+    size = float(np.abs(q) @ (sums + sums.max(initial=0.0)))
+    size += (d + 1) * cheap_bound(X, q)
+    return float((gamma * size + null_space_defect(X, q)) * (1 + 4 * gamma))
+
+
+def cheap_bound(X: Array, q: Array) -> float:
+    """Return sum_i |q_i| (||x_i||_inf + R), R = max ||x_j||_inf, above sup |eta| for |w|_1 = 1."""
+    most = np.abs(X).max(axis=1, initial=0.0)
+    return float(np.abs(q) @ (most + most.max(initial=0.0)))
+
+
+def sup_eta_l1(
+    X: Array,
+    q: Array,
+    threshold: float,
+    *,
+    time_limit: float | None = None,
+    n_jobs: int = 1,
+    should_stop: Callable[[], bool] | None = None,
+    stop_at_violation: bool = True,
+    scan_seconds: float = SCAN_SECONDS,
+) -> SupBound:
+    """Return a proved bound on sup |eta(w, b)| over |w|_1 = 1, and planes above the threshold.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Distinct, centred inputs.
+    q : ndarray of shape (n,)
+        Dual vector, orthogonal to [1 X] up to rounding.
+    threshold : float
+        What is to be proved; a scan returns the sup itself.
+    time_limit : float, optional
+        Seconds.
+    n_jobs : int, default 1
+        Threads.
+    should_stop : callable, optional
+        Polled between pieces of work.
+    stop_at_violation : bool, default True
+        Whether boxes may stop soon after the first value above the threshold.
+    scan_seconds : float
+        Expected time up to which all vertices may be visited; boxes otherwise.
+
+    Returns
+    -------
+    SupBound
+        With |weight|_1 = 1. `bound` is max over pencils of (largest value + error of the pencil)
+        + margin after a scan; see `l1_boxes.bound_boxes` otherwise. With at most two features it
+        is always that of a scan. Ctrl-C ends the search.
+    """
+    start = time.perf_counter()
+    d = X.shape[1]
+    margin = l1_margin(X, q)
+    points, attained = best_planes(X, q, axis_planes(X))
+    bound, visited, interrupted = cheap_bound(X, q) + margin, 0, False
+    seconds = scan_cost(q, d) / (STEPS_PER_SECOND * n_jobs)
+    end = math.inf if time_limit is None else start + time_limit
+
+    def decided() -> bool:
+        """Whether nothing is left to do: proved, or refuted for a caller that wants no more."""
+        if threshold == math.inf:
+            return visited > 0
+        refuted = stop_at_violation and attained > threshold
+        return refuted or bound <= max(threshold, attained * (1.0 + CLEAR))
+
+    def boxes(budget: float) -> SupBound:
+        left = min(budget, end - time.perf_counter())
+        return bound_boxes(
+            X,
+            q,
+            threshold,
+            margin,
+            known=points,
+            bound=bound,
+            time_limit=None if left == math.inf else max(left, 0.0),
+            n_jobs=n_jobs,
+            should_stop=should_stop,
+            stop_at_violation=stop_at_violation,
+        )
+
+    fits = d <= 2 or seconds <= min(scan_seconds, 0.5 * (end - start))
+    if not fits or (d > 2 and seconds > AT_ONCE):
+        # Boxes mostly need less time than a long scan; with ties and clusters they may not.
+        found = boxes(seconds if fits else math.inf)
+        points = [(found.weight, found.bias)]
+        points += list(zip(found.witnesses_weights, found.witnesses_biases.tolist(), strict=True))
+        attained, bound, visited = found.attained, found.bound, found.n_boxes
+        interrupted = found.interrupted
+    if fits and not (decided() or interrupted or (should_stop is not None and should_stop())):
+        try:
+            scan = scan_vertices(X, q, n_jobs, math.inf if d <= 2 else end, should_stop)
+        except KeyboardInterrupt:
+            scan, interrupted = Scan(math.inf, np.zeros((0, d + 1)), 0, False), True
+        planes = np.vstack([scan.planes, *[np.append(w, b)[None] for w, b in points]])
+        points, attained = best_planes(X, q, planes)
+        visited += scan.pencils
+        if scan.complete:
+            bound = min(bound, max(scan.bound, attained) + margin)
+        if not (decided() or interrupted or d <= 2 or threshold == math.inf):
+            # Points so nearly dependent that their pencils are not known well, or no time.
+            found = boxes(math.inf)
+            bound, visited = min(bound, found.bound), visited + found.n_boxes
+            interrupted = found.interrupted
+    result = assemble(
+        X,
+        q,
+        points,
+        threshold=threshold,
+        bound=bound,
+        complete=decided(),
+        n_boxes=visited,
+        seconds=time.perf_counter() - start,
+    )
+    return replace(result, interrupted=interrupted)
+
+
+def best_planes(X: Array, q: Array, planes: Array) -> tuple[list[tuple[Array, float]], float]:
+    """Return the `KEPT` planes (w, b) with the largest |eta|, and that value."""
+    values = np.concatenate(
+        [
+            np.abs(q @ np.maximum(X @ part[:, :-1].T - part[:, -1], 0.0))
+            for part in np.array_split(planes, 1 + len(planes) * len(X) // 2**22)
+        ]
+    )
+    order = np.argsort(-values, kind="stable")[:KEPT]
+    return [(w[:-1], float(w[-1])) for w in planes[order]], float(values.max(initial=0.0))
+
+
+def scan_cost(q: Array, d: int) -> float:
+    """Return the number of pencils of a complete scan times the points sorted in each."""
+    total = 0
+    for count in (int((q > 0).sum()), int((q < 0).sum())):
+        total += sum(math.comb(d, k) * math.comb(count, k - 1) for k in range(2, d + 1))
+    return float(total) * (len(q) + d)
+
+
+def axis_planes(X: Array) -> Array:
+    """Return the vertices of support 1, w = e_l and b = x_jl, shape (n d, d + 1)."""
+    n, d = X.shape
+    axes = np.repeat(np.eye(d), n, axis=0)
+    return np.column_stack([axes, X.T.reshape(-1)])
+
+
+def scan_vertices(
+    X: Array,
+    q: Array,
+    n_jobs: int,
+    deadline: float = math.inf,
+    should_stop: Callable[[], bool] | None = None,
+) -> Scan:
+    """Visit the pencils of k - 1 points with sigma q_j < 0 and support size k = 2 .. d.
+
+    For every support, sign and first point the best plane is returned. A pencil is the null space
+    of k - 2 differences z_j = x_j - x_first (each rounded relative to its own size). In floating
+    point it is turned by at most 32 (k + 4)^2 k^{(k - 3) / 2} u / V, V the product of the pivots of
+    their orthogonalisation: sigma_min >= V k^{-(k - 3) / 2} for rows of length 1. Turning w by
+    this angle, |w|_2 = 1 <= |w|_1, changes eta by at most sum_i |q_i| 2 max ||x||_2 times it, and
+    |w|_1 by k^1/2 times it.
+
+    Points with V <= 1e-13 are taken as dependent: moving them by a relative 1e-13 makes them so.
+    If there are any, eta is granted that movement.
+    """
+    d = X.shape[1]
+    reach = 2.0 * float(np.linalg.norm(X, axis=1).max(initial=0.0))
+    slope = (1.0 + math.sqrt(d)) * float(np.abs(q).sum()) * reach
+    tasks = []
+    by_sign = [np.flatnonzero(sign * q < 0.0) for sign in (1.0, -1.0)]
+    for k in range(2, min(d, 1 + max(len(members) for members in by_sign)) + 1):
+        for support in combinations(range(d), k):
+            for members in by_sign:
+                tasks += [(support, members, j) for j in range(len(members) - k + 2)]
+    stopped = False
+
+    def visit(task: tuple[tuple[int, ...], np.ndarray, int]) -> tuple[float, int, int, Array]:
+        nonlocal stopped
+        support, members, first = task
+        k = len(support)
+        plane = np.zeros(d + 1)
+        stopped |= time.perf_counter() > deadline
+        stopped |= should_stop is not None and should_stop()
+        if stopped:
+            return 0.0, 0, 0, plane
+        turn = 32.0 * (k + 4) ** 2 * k ** (0.5 * (k - 3)) * UNIT_ROUNDOFF
+        best = np.zeros(k + 1)
+        columns = np.ascontiguousarray(X[:, support])
+        bound, pencils, dependent = scan_pencils(
+            columns, 0.5 * q, members, first, turn * slope, best
+        )
+        plane[list(support)], plane[d] = best[:k], best[k]
+        return bound, pencils, dependent, plane
+
+    bound, pencils, dependent, planes = 0.0, 0, 0, []
+    for one, count, skipped, plane in in_threads(visit, tasks, n_jobs):
+        bound, pencils, dependent = max(bound, one), pencils + count, dependent + skipped
+        if count:
+            size = np.abs(plane[:d]).sum()
+            planes.append(plane / size)
+    if dependent:
+        bound += DEPENDENT * slope
+    found = np.array(planes).reshape(-1, d + 1)
+    return Scan(bound, found, pencils, not stopped)

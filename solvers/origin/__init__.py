@@ -1,0 +1,1 @@
+"""Neurons through the origin: search and proof."""

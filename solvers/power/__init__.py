@@ -1,0 +1,1 @@
+"""Splines of order m."""

@@ -1,0 +1,89 @@
+"""The reduced problem of order m >= 3 as its solver sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...problems.checks import Array
+from ...problems.higher_order import HigherOrderProblem
+from ...problems.power.polynomial_basis import PolynomialBasis
+from ...problems.power.polynomials import Polynomial
+from ...problems.power.spline import PowerSpline, truncated_power
+from ..core import Core, Neurons
+
+
+@dataclass(frozen=True, eq=False)
+class PowerCore(Core):
+    """A `Core` whose neurons are psi_m(w.x - b) and whose free functions are polynomials.
+
+    Parameters
+    ----------
+    order : int
+        m.
+    """
+
+    order: int = 3
+
+    @classmethod
+    def of_problem(cls, problem: HigherOrderProblem) -> PowerCore:
+        """Return the core of a problem with a differentiable loss."""
+        r, loss = problem.reduction, problem.loss
+        rows = r.X if r.points is None else r.X[r.points]
+        basis = PolynomialBasis.of_order(rows, r.s, problem.order)
+        return cls(
+            r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, order=problem.order
+        )  # fmt: skip
+
+    @property
+    def degree(self) -> int:
+        """Degree m - 1 of the pieces."""
+        return self.order - 1
+
+    @property
+    def only_polynomials(self) -> bool:
+        """Whether polynomials take any values at the points: then A_m^T q = 0 means eta = 0."""
+        return self.d == 0 or self.n <= self.basis.columns.shape[1]
+
+    def features(self, planes: Array) -> Array:
+        """Return psi_m(w_k.x_i - b_k), shape (n, n_neurons)."""
+        return truncated_power(self.lifted @ planes.T, self.order)
+
+
+def lower_spline(problem: HigherOrderProblem, core: PowerCore, network: PowerSpline) -> Neurons:
+    """Return the atoms of a spline in reduced units; those constant on the data are dropped.
+
+    a psi_m(w.x - b) = a (|V^T w| g)^p psi_m(w'.x' - b') with p = m - 1, g the unit of the inputs.
+    """
+    r, p = problem.reduction, core.degree
+    merged = network.merged()
+    weights, biases, length = r.lower_hyperplanes(merged.weights, merged.biases)
+    live = length > 0.0
+    weights = weights[live] / np.linalg.norm(weights[live], axis=1, keepdims=True)
+    amplitudes = merged.amplitudes[live] * (length[live] * r.x_scale) ** p / r.y_scale
+    planes = np.column_stack([weights, biases[live]])
+    return Neurons(np.sign(amplitudes), np.abs(amplitudes), planes)
+
+
+def raise_neurons(problem: HigherOrderProblem, neurons: Neurons) -> PowerSpline:
+    """Return neurons of the reduced problem as a spline with refitted polynomial part."""
+    r = problem.reduction
+    weights, biases = r.raise_hyperplanes(neurons.planes[:, :-1], neurons.planes[:, -1])
+    amplitudes = neurons.sign * neurons.amplitude * (r.y_scale / r.x_scale**problem.degree)
+    zero = Polynomial.zero(problem.n_features)
+    return problem.refit_polynomial(PowerSpline(amplitudes, weights, biases, zero, problem.order))
+
+
+def orient(neurons: Neurons, order: int) -> Neurons:
+    """Return the neurons with the largest entry of every w positive, by the parity of psi_m.
+
+    Up to a free polynomial psi_m(t) = (-1)^m psi_m(-t).
+    """
+    w = neurons.planes[:, :-1]
+    if len(neurons) == 0 or w.shape[1] == 0:
+        return neurons
+    largest = w[np.arange(len(w)), np.argmax(np.abs(w), axis=1)]
+    turn = np.where(largest < 0.0, -1.0, 1.0)
+    sign = neurons.sign * turn if order % 2 == 1 else neurons.sign
+    return Neurons(sign, neurons.amplitude, neurons.planes * turn[:, None])

@@ -1,0 +1,229 @@
+"""Oracles of order m >= 3: sup |eta| exactly in one dimension, and bounded by boxes in others."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ...problems.checks import Array
+from ...problems.power.spline import truncated_power
+from ..oracle import SupBound, distinct
+from ..parallel import in_threads
+from ._box_kernels import bound_boxes
+from ._kernels import climb_plane, line_candidates
+from .margin import power_margin
+
+BATCH, CHUNK = 512, 64
+"""Boxes that are halved together at least, and children per task of a thread."""
+SHARE = 8
+"""Part of the open boxes, those of the largest bounds, that is halved together."""
+
+
+def evaluate_power(X: Array, q: Array, order: int, weight: Array, bias: float) -> float:
+    """Return sum_i q_i psi_m(w.x_i - b) with a correctly rounded sum."""
+    return math.fsum((q * truncated_power(X @ weight - bias, order)).tolist())
+
+
+def line_maxima(X: Array, q: Array, order: int) -> tuple[Array, Array]:
+    """Return values and biases of the local maxima of |eta(1, .)| for inputs (n, 1)."""
+    x = X[:, 0]
+    rank = np.argsort(x, kind="stable")
+    values, biases = np.empty(3 * len(x)), np.empty(3 * len(x))
+    count = line_candidates(x[rank], q[rank], order - 1, values, biases)
+    size = np.abs(values[:count])
+    around = np.concatenate([[0.0], size, [0.0]])
+    top = (size > around[:-2]) & (size >= around[2:])
+    return values[:count][top], biases[:count][top]
+
+
+def sup_power_1d(X: Array, q: Array, order: int, *, threshold: float = math.inf) -> SupBound:
+    """Return sup |eta| for inputs (n, 1), by a scan of all knots and roots of the derivative."""
+    start = time.perf_counter()
+    values, biases = line_maxima(X, q, order)
+    points = [(np.ones(1), float(b)) for b in biases[np.argsort(-np.abs(values))]]
+    top = float(np.abs(values).max(initial=0.0))
+    bound = top + power_margin(X, q, order)
+    return _assemble(X, q, order, points, threshold, bound, True, 3 * len(X), start)
+
+
+class _Open(NamedTuple):
+    """Boxes that are not below the goal."""
+
+    centres: Array
+    halves: Array
+    bounds: Array
+    split: np.ndarray
+
+    def take(self, which: np.ndarray) -> _Open:
+        return _Open(*(field[which] for field in self))
+
+    def join(self, other: _Open) -> _Open:
+        return _Open(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+
+def sup_power_boxes(
+    X: Array,
+    q: Array,
+    order: int,
+    threshold: float,
+    *,
+    rtol: float = 1e-9,
+    time_limit: float | None = None,
+    max_boxes: int = 50_000_000,
+    n_threads: int = 1,
+    stop_at_violation: bool = True,
+    should_stop: Callable[[], bool] | None = None,
+) -> SupBound:
+    """Return a bound on sup |eta| by branch and bound over boxes of (direction, bias).
+
+    It is valid whenever the search ends: the largest bound of an open box, or the goal T.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Reduced data of unit size.
+    q : ndarray of shape (n,)
+        Dual point with A_m^T q = 0.
+    order : int
+        3 or 4.
+    threshold : float
+        T: what is to be proved. It is raised to (1 + rtol) times the largest |eta| found.
+    time_limit, max_boxes : float, int
+        Where the search ends without having reached its goal.
+    stop_at_violation : bool, default=True
+        End as soon as |eta| > threshold somewhere: that plane is wanted, not the sup.
+    """
+    start, p, d = time.perf_counter(), order - 1, X.shape[1]
+    margin = power_margin(X, q, order, boxes=True)
+    # Equal points count with the sum of their q; less than rounding is not worth a proof.
+    X, place = np.unique(X, axis=0, return_inverse=True)
+    q = np.asarray(np.bincount(place.reshape(-1), weights=q), dtype=np.float64)
+    best = _Best(X, q, p)
+    goal, visited = max(threshold, margin, np.finfo(float).tiny), 0
+    boxes = _roots(X)
+    complete = True
+    while len(boxes.bounds):
+        late = time_limit is not None and time.perf_counter() - start > time_limit
+        asked = should_stop is not None and should_stop()
+        violated = stop_at_violation and best.value > threshold
+        if late or asked or violated or visited >= max_boxes:
+            complete = False
+            break
+        count = min(len(boxes.bounds), max(BATCH, len(boxes.bounds) // SHARE))
+        order_of = np.argpartition(-boxes.bounds, count - 1)
+        children, values = _bounded(X, q, p, goal, _halve(boxes.take(order_of[:count])), n_threads)
+        visited += len(values)
+        if best.improve(children.centres, values):
+            goal = max(goal, (1.0 + rtol) * best.value)
+        boxes = boxes.take(order_of[count:]).join(children)
+        boxes = boxes.take(boxes.bounds > goal)
+    bound = max(goal, float(boxes.bounds.max(initial=0.0))) + margin
+    points = [(plane[:d], float(plane[d])) for plane in best.planes]
+    return _assemble(X, q, order, points, threshold, bound, complete, visited, start)
+
+
+class _Best:
+    """The largest |eta| seen at centres of boxes, after a climb from there."""
+
+    def __init__(self, X: Array, q: Array, p: int) -> None:
+        self.X, self.q, self.p = X, q, p
+        self.value, self.planes = 0.0, list[Array]()
+
+    def improve(self, centres: Array, values: Array) -> bool:
+        """Climb from the largest centre if it beats what is known; return whether it did."""
+        if values.max() <= self.value:
+            return False
+        d = self.X.shape[1]
+        centre = centres[int(np.argmax(values))]
+        plane = centre / np.linalg.norm(centre[:d])
+        self.value = abs(climb_plane(self.X, self.q, self.p, plane))
+        plane[:d] /= np.linalg.norm(plane[:d])
+        self.planes.append(plane)
+        return True
+
+
+def _roots(X: Array) -> _Open:
+    """Return the faces u_f = 1 of the cube, with all biases up to a power of two >= max |x|_1."""
+    d = X.shape[1]
+    largest = float(np.abs(X).sum(axis=1).max(initial=0.0))
+    centres, halves = np.zeros((d, d + 1)), np.ones((d, d + 1))
+    centres[:, :d] = np.eye(d)
+    halves[:, :d] -= np.eye(d)
+    halves[:, d] = 2.0 ** math.ceil(math.log2(largest)) if largest > 0.0 else 1.0
+    return _Open(centres, halves, np.full(d, np.inf), np.full(d, d, dtype=np.int64))
+
+
+def _halve(boxes: _Open) -> _Open:
+    """Return both halves of each box; coordinates are dyadic, so nothing is lost between them."""
+    rows = np.arange(len(boxes.bounds))
+    half = boxes.halves.copy()
+    half[rows, boxes.split] *= 0.5
+    move = np.zeros_like(half)
+    move[rows, boxes.split] = half[rows, boxes.split]
+    return _Open(
+        np.concatenate([boxes.centres - move, boxes.centres + move]),
+        np.concatenate([half, half]),
+        np.concatenate([boxes.bounds, boxes.bounds]),
+        np.concatenate([boxes.split, boxes.split]),
+    )
+
+
+def _bounded(
+    X: Array, q: Array, p: int, goal: float, boxes: _Open, n_threads: int
+) -> tuple[_Open, Array]:
+    """Return the boxes with their bounds, never above those of their parents, and centre values."""
+    count = len(boxes.bounds)
+    bounds, values, split = np.empty(count), np.empty(count), np.zeros(count, dtype=np.int64)
+
+    def work(part: slice) -> None:
+        bound_boxes(
+            X,
+            q,
+            p,
+            goal,
+            boxes.centres[part],
+            boxes.halves[part],
+            bounds[part],
+            values[part],
+            split[part],
+        )
+
+    parts = [slice(a, a + CHUNK) for a in range(0, count, CHUNK)]
+    for _ in in_threads(work, parts, n_threads):
+        pass
+    bounds = np.minimum(bounds, boxes.bounds)
+    return _Open(boxes.centres, boxes.halves, bounds, split), values
+
+
+def _assemble(
+    X: Array,
+    q: Array,
+    order: int,
+    points: list[tuple[Array, float]],
+    threshold: float,
+    bound: float,
+    complete: bool,
+    n_boxes: int,
+    start: float,
+) -> SupBound:
+    """Return the `SupBound` whose values are recomputed at the given planes."""
+    valued = distinct([(abs(evaluate_power(X, q, order, w, b)), w, b) for w, b in points])
+    first = np.zeros(X.shape[1])
+    first[0] = 1.0
+    attained, weight, bias = valued[0] if valued else (0.0, first, 0.0)
+    others = [(w, b) for value, w, b in valued[1:] if value > threshold]
+    return SupBound(
+        attained=attained,
+        bound=max(bound, attained),
+        weight=weight,
+        bias=bias,
+        witnesses_weights=np.array([w for w, _ in others]).reshape(-1, X.shape[1]),
+        witnesses_biases=np.array([b for _, b in others], dtype=np.float64),
+        complete=complete,
+        n_boxes=n_boxes,
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,174 @@
+"""Proofs with several outputs: bounds on sup ||eta_Q|| and the certificates that they make."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from ...problems import Certificate, RidgeSpline, Scope
+from ...problems.checks import Array, as_positive
+from ...problems.multi_output import MultiOutputProblem
+from ...problems.vector.existence import check_outputs_exist
+from ..oracle import SupBound
+from ..proof import SEARCH_STARTS, proof_threshold
+from .core import VectorCore, VectorNeurons
+from .pricing import VectorPricing
+from .proof import sup_norm_eta
+
+
+def bound_sup_outputs(
+    problem: MultiOutputProblem,
+    Q: Array,
+    threshold: float,
+    *,
+    time_limit: float | None = None,
+    n_jobs: int | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    stop_at_violation: bool = True,
+) -> SupBound:
+    """Return a proved bound on sup ||eta_Q|| in the dual norm, in the units of the problem.
+
+    With the norm "l1" output by output: the largest of D bounds.
+
+    Parameters
+    ----------
+    problem : MultiOutputProblem
+    Q : ndarray of shape (n_samples, n_outputs)
+        Dual point, projected.
+    threshold : float
+        What is to be proved.
+    time_limit, n_jobs, should_stop, stop_at_violation
+        See `sup_norm_eta`.
+    """
+    X, own = problem.live_inputs, Q[problem.live]
+    parts = [own] if problem.output_norm == "l2" else [own[:, [c]] for c in range(own.shape[1])]
+    start = time.perf_counter()
+    bounds: list[SupBound] = []
+    for part in parts:
+        left = None
+        if time_limit is not None:
+            left = max(time_limit - (time.perf_counter() - start), 1e-3)
+        found = sup_norm_eta(
+            X,
+            part,
+            threshold,
+            time_limit=left,
+            n_jobs=n_jobs,
+            should_stop=should_stop,
+            stop_at_violation=stop_at_violation,
+        )
+        bounds.append(found)
+    best = max(bounds, key=lambda found: found.attained)
+    return replace(
+        best,
+        bound=max(found.bound for found in bounds),
+        witnesses_weights=np.vstack(
+            [np.vstack([found.weight, found.witnesses_weights]) for found in bounds]
+        ),
+        witnesses_biases=np.concatenate(
+            [np.append(found.bias, found.witnesses_biases) for found in bounds]
+        ),
+        complete=all(found.complete for found in bounds),
+        n_boxes=sum(found.n_boxes for found in bounds),
+        seconds=time.perf_counter() - start,
+        interrupted=any(found.interrupted for found in bounds),
+    )
+
+
+def raised_dual(problem: MultiOutputProblem, Q: Array) -> Array:
+    """Return the projected dual point of the original rows for a reduced one."""
+    r = problem.reduction
+    rest = problem.targets - (problem.X @ r.coef + r.intercept)
+    return problem.project(r.raise_dual(Q, rest, problem.s))
+
+
+def certify_sup(
+    problem: MultiOutputProblem, network: RidgeSpline, Q: Array, found: SupBound
+) -> Certificate:
+    """Return the GLOBAL certificate for a dual point whose sup was bounded by `found`.
+
+    A certificate projects once more, which moves eta by at most 2 R sum_i ||change_i||.
+    """
+    moved = np.linalg.norm(problem.project(Q) - Q, axis=1).sum()
+    return problem.certificate(
+        network,
+        found.bound + 2.0 * problem.radius * float(moved) * (1.0 + 1e-12),
+        Scope.GLOBAL,
+        sup_attained=found.attained if math.isfinite(found.attained) else None,
+        dual_point=Q,
+    )
+
+
+def prove_outputs(
+    problem: MultiOutputProblem,
+    network: RidgeSpline,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+) -> Certificate:
+    """Return a certificate of scope GLOBAL for any network with these outputs.
+
+    Parameters
+    ----------
+    problem : MultiOutputProblem
+    network : RidgeSpline
+    tol : float, default=1e-6
+        Relative gap up to which the bound is pushed, if the network is that good.
+    time_limit : float, default=None
+        Seconds; a proof that runs out of time returns a larger gap of the same scope.
+    n_jobs, random_state : int
+        Threads, and the seed of the search that precedes the proof.
+    """
+    tol = as_positive("tol", tol)
+    check_outputs_exist(problem)
+    core, r = VectorCore.of(problem), problem.reduction
+    Q = problem.dual_point(network)
+    lowered = r.reduce_dual(Q)
+    pricing = VectorPricing(core, n_jobs=n_jobs, random_state=random_state)
+    none = VectorNeurons.none(core.d, core.D)
+    attained = pricing.search(core.on_points(lowered), none, SEARCH_STARTS).sup
+    primal = problem.objective(problem.refit_affine(network))
+    threshold = threshold_outputs(problem, core, lowered, primal, 0.9 * tol * primal)
+    found = bound_sup_outputs(
+        problem,
+        Q,
+        max(threshold, attained * (1.0 + 0.1 * tol)) * r.unit,
+        time_limit=time_limit,
+        n_jobs=n_jobs,
+        stop_at_violation=False,
+    )
+    return certify_sup(problem, network, Q, found)
+
+
+def threshold_outputs(
+    problem: MultiOutputProblem, core: VectorCore, Q: Array, primal: float, slack: float
+) -> float:
+    """Return the largest U >= alpha, reduced, whose proof leaves a gap of at most `slack`.
+
+    `primal` and `slack` are in the units of the problem; see `proof_threshold`.
+    """
+    r = problem.reduction
+    unit = r.y_scale**2
+    value = (primal - r.constant) / unit
+    # It asks a core for its alpha and its dual value only.
+    scalar = cast(Any, core)
+    return proof_threshold(scalar, Q, value, slack / unit, constant=r.constant / unit)
+
+
+def search_sup_outputs(problem: MultiOutputProblem, Q: Array) -> float:
+    """Return sup ||eta_Q||: exact for at most 2 dimensions, else the largest value of a search."""
+    core, r = VectorCore.of(problem), problem.reduction
+    if core.d == 0:
+        return 0.0
+    if core.d <= 2:
+        return bound_sup_outputs(problem, Q, math.inf).attained
+    none = VectorNeurons.none(core.d, core.D)
+    lowered = core.on_points(r.reduce_dual(Q))
+    return VectorPricing(core).search(lowered, none, SEARCH_STARTS).sup * r.unit
