@@ -61,7 +61,7 @@ for axis, model, labels in zip(axes, (binary, shared), (two, three), strict=True
             axis.axline(b * w, b * w + np.array([-w[1], w[0]]), color="black", lw=0.9, ls=":")
     gap = model.certificate_.relative_gap
     axis.set(
-        xlim=(-1, 1), ylim=(-1, 1), xlabel="$x_1$",
+        xlim=(-1, 1), ylim=(-1, 1), xticks=(-1, 0, 1), xlabel="$x_1$",
         title=f"{len(model.classes_)} classes: {100 * model.score(X, labels):.0f} % right, "
         f"{model.n_neurons_} neuron{'s' * (model.n_neurons_ > 1)}\nrelative gap {gap:.0e}, proved",
     )  # fmt: skip
