@@ -19,7 +19,8 @@ from .network import RidgeSpline
 FORMAT = "radontv-certificate"
 VERSION = 1
 CLAIM = (
-    "F(f) = sum_i s_i l(y_i, f(x_i)) + alpha sum_k |a_k| of the network f(x) = "
+    "F(f) = sum_i s_i l(y_i, f(x_i)) + alpha sum_k |a_k| (or what else the problem with this "
+    "digest charges for a neuron) of the network f(x) = "
     "sum_k a_k relu(w_k.x - b_k) + coef.x + intercept is 'primal', and no function has less than "
     "'dual'. Proof: with q = dual_point, sum_i q_i = 0, sum_i q_i x_i = 0 up to rounding, and "
     "|sum_i q_i relu(w.x_i - b)| <= sup_bound for all unit w and all b (within 'scope'), so that "
@@ -48,7 +49,7 @@ def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> 
             "certificate": {k: _plain(v) for k, v in certificate.to_dict().items()},
             "network": {
                 **{name: getattr(network, name).tolist() for name in _ARRAYS},
-                "intercept": network.intercept,
+                "intercept": np.asarray(network.intercept).tolist(),
             },
             "dual_point": q.tolist(),
         },
@@ -106,16 +107,20 @@ def _certificate(content: dict[str, Any]) -> Certificate:
             numbers[name] = _number(name, value)
     certificate = Certificate.from_dict(numbers)
     none = np.zeros((0, len(network["coef"])))
+    intercept = _floats("intercept", network["intercept"])
     spline = RidgeSpline(
         amplitudes=_floats("amplitudes", network["amplitudes"]),
         weights=_floats("weights", network["weights"]) if network["weights"] else none,
         biases=_floats("biases", network["biases"]),
         coef=_floats("coef", network["coef"]),
-        intercept=float(_floats("intercept", network["intercept"])),
+        intercept=intercept if intercept.ndim else float(intercept),
     )
     q = _floats("dual_point", content["dual_point"])
-    if q.ndim != 1 or q.size == 0:
-        raise ValueError(f"dual_point has shape {q.shape}, not (n_samples,).")
+    if q.ndim != spline.coef.ndim or q.size == 0:
+        raise ValueError(
+            f"dual_point has shape {q.shape}, not (n_samples,), or with several outputs "
+            "(n_samples, n_outputs)."
+        )
     if not isinstance(certificate.digest, str):
         raise ValueError("digest is not a text.")
     return replace(certificate, network=spline, dual_point=q)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vector_helpers import (
     targets_of,
 )
 
-from radontv.problems import RadonTVProblem, RidgeSpline, Scope
+from radontv.problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from radontv.problems.losses import LogisticLoss
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.problems.vector.multinomial_loss import MultinomialLoss
@@ -363,3 +364,16 @@ def test_bad_options_and_networks_are_named() -> None:
     for options in ({"tol": 0.0}, {"scope": "all"}, {"max_rounds": 0}, {"time_limit": -1.0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             solve_multi_output(problem, **options)  # type: ignore[arg-type]
+
+
+def test_certificates_are_saved_and_loaded_with_all_outputs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 2))
+    Y = np.abs(X) + 0.1 * rng.standard_normal((30, 2))
+    for alpha in (0.01, 100.0):
+        proof = solve_multi_output(MultiOutputProblem(X, Y, alpha), tol=1e-6).certificate
+        proof.save(tmp_path / "proof.json")
+        again = Certificate.load(tmp_path / "proof.json")
+        assert again == proof
+        assert again.network == proof.network
+        assert np.array_equal(again.dual_point, proof.dual_point)
