@@ -29,9 +29,16 @@ class BlasThreads(AbstractContextManager[None]):
         self.limiter: Any = None
 
     def __enter__(self) -> None:
-        if _holder.acquire(blocking=False):
+        if not _holder.acquire(blocking=False):
+            return
+        try:
             self.limiter = ThreadpoolController().limit(limits=self.limit, user_api="blas")
             self.limiter.__enter__()
+        except BaseException:
+            # An interrupt may strike here, and then nobody calls __exit__.
+            self.limiter = None
+            _holder.release()
+            raise
 
     def __exit__(
         self,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
+import pytest
 from threadpoolctl import ThreadpoolController
 
+from radontv.solvers import blas_threads
 from radontv.solvers.blas_threads import BlasThreads
 
 
@@ -39,5 +42,20 @@ def test_overlapping_blocks_leave_the_setting_as_it_was() -> None:
         second.set()
         worker.join()
     assert counts() == before
+    with BlasThreads(1):
+        assert all(count == 1 for count in counts())
+
+
+def test_an_interrupt_while_the_limit_is_set_leaves_it_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted:
+        def limit(self, **options: Any) -> None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blas_threads, "ThreadpoolController", Interrupted)
+        with pytest.raises(KeyboardInterrupt), BlasThreads(1):
+            pass
     with BlasThreads(1):
         assert all(count == 1 for count in counts())
