@@ -54,7 +54,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
         if not np.isfinite(loss.smoothness):
             limit = max(float(np.trace(hessian)) / len(gradient), np.finfo(float).tiny)
             ridge = min(ridge, limit)
-        step, ridge = _step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
+        step, ridge = newton_step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
         # Falls of this size may drown in the rounding of the objective.
         hidden = 1e-9 * float(s @ np.abs(loss.value(y, z)))
         t = 1.0
@@ -76,7 +76,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
     return theta
 
 
-def _step(hessian: Array, gradient: Array, ridge: float, limit: float) -> tuple[Array, float]:
+def newton_step(hessian: Array, gradient: Array, ridge: float, limit: float) -> tuple[Array, float]:
     """Return (hessian + ridge I)^-1 gradient, with a larger ridge if the system is singular."""
     identity = np.eye(len(gradient))
     while True:

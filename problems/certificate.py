@@ -31,6 +31,13 @@ class Scope(Enum):
         }[self]
 
 
+def as_scope(scope: Any) -> Scope:
+    """Return what solvers can be asked for as a `Scope`; raise a ValueError for anything else."""
+    if scope in (Scope.LOCAL, Scope.GLOBAL, Scope.LOCAL.value, Scope.GLOBAL.value):
+        return Scope(scope)
+    raise ValueError(f"scope must be 'local' or 'global', got {scope!r}.")
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A network's distance from optimality: F* lies in [dual, primal].

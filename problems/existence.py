@@ -70,7 +70,7 @@ def _falls_forever(problem: RadonTVProblem, C: Array) -> bool:
     C = C[length > 0.0] / length[length > 0.0][:, None]
     if len(C) == 0:
         return False
-    if len(theta) == C.shape[1] and _verified(C, theta):
+    if len(theta) == C.shape[1] and certifies_separation(C, theta):
         return True
     # Maximise 1^T C theta subject to C theta >= 0 and |theta_k| <= 1: zero iff there is none.
     found = linprog(
@@ -81,7 +81,7 @@ def _falls_forever(problem: RadonTVProblem, C: Array) -> bool:
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    return found.x is not None and _verified(C, np.asarray(found.x))
+    return found.x is not None and certifies_separation(C, np.asarray(found.x))
 
 
 def _has_interior_dual_point(problem: RadonTVProblem) -> tuple[bool, Array]:
@@ -102,7 +102,7 @@ def _has_interior_dual_point(problem: RadonTVProblem) -> tuple[bool, Array]:
     return bool(((q / s - spare > low) & (q / s + spare < high)).all()), theta
 
 
-def _verified(C: Array, theta: Array) -> bool:
+def certifies_separation(C: Array, theta: Array) -> bool:
     """Return whether theta, moved to make small entries of C theta vanish, solves the system.
 
     A vertex of the linear program has entries that should be 0; those up to 1e-8 are taken for

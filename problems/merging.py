@@ -31,7 +31,7 @@ def merge_equal_and_antipodal(
     amplitudes, weights, biases = amplitudes[live], weights[live], biases[live]
     if len(amplitudes) == 0:
         return amplitudes, weights, biases, coef, intercept
-    flip = _points_backwards(weights)
+    flip = points_backwards(weights)
     turned = amplitudes[flip]
     if vector:
         coef = coef + weights[flip].T @ turned
@@ -41,7 +41,7 @@ def merge_equal_and_antipodal(
         intercept = float(intercept - turned @ biases[flip])
     sign = np.where(flip, -1.0, 1.0)
     weights, biases = weights * sign[:, None], biases * sign
-    group = _same_hyperplane(weights, biases)
+    group = same_hyperplane(weights, biases)
     first = np.unique(group, return_index=True)[1]
     total = np.zeros((len(first), *amplitudes.shape[1:]))
     np.add.at(total, group, amplitudes)
@@ -50,7 +50,7 @@ def merge_equal_and_antipodal(
     return total[keep], weights[first], biases[first], coef, intercept
 
 
-def _points_backwards(weights: Array) -> Mask:
+def points_backwards(weights: Array) -> Mask:
     """Return True where the first entry that is not rounding noise is negative."""
     significant = np.abs(weights) > _SAME
     first = np.argmax(significant, axis=1)
@@ -58,7 +58,7 @@ def _points_backwards(weights: Array) -> Mask:
     return backwards
 
 
-def _same_hyperplane(weights: Array, biases: Array) -> NDArray[np.intp]:
+def same_hyperplane(weights: Array, biases: Array) -> NDArray[np.intp]:
     """Return a group number per neuron; equal numbers mean equal hyperplanes up to rounding.
 
     Unit normals are compared entry by entry, biases relative to the larger of the two: neither

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..problems import RadonTVProblem, RidgeSpline, Scope
+from ..problems.certificate import as_scope
 from ..problems.checks import as_count, as_positive, check_features
 from ..problems.existence import check_existence
 from .blas_threads import BlasThreads
@@ -106,7 +107,7 @@ def solve(
             return solve_on_line(
                 problem,
                 tol=as_positive("tol", tol),
-                scope=_as_scope(scope),
+                scope=as_scope(scope),
                 time_limit=time_limit,
                 max_rounds=max_rounds,
                 callbacks=as_callbacks(callback),
@@ -114,7 +115,7 @@ def solve(
         return ColumnGeneration(
             problem,
             tol=as_positive("tol", tol),
-            scope=_as_scope(scope),
+            scope=as_scope(scope),
             time_limit=time_limit,
             master=master,
             warm_start=warm_start,
@@ -132,9 +133,3 @@ def _check(problem: Any, max_rounds: Any, random_state: Any, warm_start: Any) ->
     if warm_start is not None:
         check_features(problem, warm_start, "warm_start")
     check_existence(problem)
-
-
-def _as_scope(scope: Any) -> Scope:
-    if scope in (Scope.LOCAL, Scope.GLOBAL, Scope.LOCAL.value, Scope.GLOBAL.value):
-        return Scope(scope)
-    raise ValueError(f"scope must be 'local' or 'global', got {scope!r}.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..problems.checks import Array
-from ..problems.merging import _same_hyperplane
+from ..problems.merging import same_hyperplane
 from .core import Neurons
 from .layer_affine import affine_block, span
 from .layer_blocks import Block
-from .sparsify import _null_space, _remove
+from .null_space import drop_dependent, null_space
 
 PARALLEL = 1e-12
 """Entries by which unit output directions may differ and still count as one."""
@@ -58,7 +58,7 @@ def merge_units(H: Array, block: Block) -> Block:
     block = _unit(drop_dead(H, block))
     if block.width == 0:
         return block
-    group = _same_hyperplane(block.weight, -block.bias)
+    group = same_hyperplane(block.weight, -block.bias)
     first = np.unique(group, return_index=True)[1]
     total = np.zeros((len(first), len(block.offset)))
     np.add.at(total, group, block.output.T)
@@ -124,7 +124,7 @@ def thin_units(H: Array, block: Block, *, keep_affine: bool = True) -> tuple[Blo
         if null.shape[1] == 0:
             break
         numbered = np.arange(unit.width, dtype=np.float64)[:, None]
-        kept = _remove(Neurons(np.ones(unit.width), m, numbered), null)
+        kept = drop_dependent(Neurons(np.ones(unit.width), m, numbered), null)
         which = kept.planes[:, 0].astype(np.intp)
         unit = unit.take(which)
         unit = unit._replace(output=unit.output / m[which] * kept.amplitude)
@@ -144,7 +144,7 @@ def _dependencies(columns: Array, directions: Array, dimension: int) -> Array:
     few, short = _triangle(columns), _triangle(directions)
     wide = few[:, None, :] * short[None, :, :]
     wide = wide.reshape(-1, columns.shape[1])
-    return _null_space(wide, dimension)
+    return null_space(wide, dimension)
 
 
 def _triangle(matrix: Array) -> Array:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..problems import Certificate, RidgeSpline, Scope
+from ..problems.certificate import as_scope
 from ..problems.checks import Array, as_count, as_positive
 from ..problems.multi_output import MultiOutputProblem
-from .driver import _as_scope
 from .interrupts import InterruptNote
 from .layer_blocks import Layer, check_inputs, check_layers
 from .layer_compositions import backward, blocks_of, forward, layers_of
@@ -161,7 +161,7 @@ def train_layers(
     as_count("n_sweeps", n_sweeps, least=1)
     as_count("random_state", random_state, least=0)
     end = None if time_limit is None else time.monotonic() + as_positive("time_limit", time_limit)
-    options = {"tol": as_positive("tol", tol), "scope": _as_scope(scope)}
+    options = {"tol": as_positive("tol", tol), "scope": as_scope(scope)}
     _check_minimum(whole, len(network) - 1)
     descent = _Descent(whole, list(blocks_of(network)), {**options, "random_state": random_state})
     with InterruptNote() as note:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..problems import Scope
+from ..problems.certificate import as_scope
 from ..problems.checks import Array, as_count, as_positive
-from .driver import _as_scope
 from .layer_affine import as_network
 from .layer_blocks import (
     Block,
@@ -146,7 +146,7 @@ def compress_layer(
     network = check_layers(layers)
     inputs = check_inputs(network, X)
     number = check_index(network, index)
-    tol, kind = as_positive("tol", tol), _as_scope(scope)
+    tol, kind = as_positive("tol", tol), as_scope(scope)
     as_count("random_state", random_state, least=0)
     if time_limit is not None:
         time_limit = as_positive("time_limit", time_limit)

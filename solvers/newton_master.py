@@ -51,7 +51,7 @@ MOST_VARIABLES = 1500
 
 
 @dataclass
-class _Model:
+class QuadraticModel:
     """Quadratic model around the current neurons, in coordinates of their faces."""
 
     role: Roles
@@ -105,7 +105,7 @@ class NewtonMaster:
                 break
         return neurons
 
-    def _model(self, neurons: Neurons, q: Array, weights: Array) -> _Model:
+    def _model(self, neurons: Neurons, q: Array, weights: Array) -> QuadraticModel:
         core = self.core
         K, p = neurons.planes.shape
         role = np.empty((K, core.n), dtype=np.int8)
@@ -124,7 +124,7 @@ class NewtonMaster:
             slopes,
             residual,
         )
-        _settle(neurons, residual, basis, sizes)
+        settle(neurons, residual, basis, sizes)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         columns = np.empty((offsets[-1], core.n))
         model_columns(core.X, core.lift, neurons.sign, role, basis, sizes, offsets, columns)
@@ -146,11 +146,11 @@ class NewtonMaster:
             gradient,
         )
         hessian[np.diag_indices_from(hessian)] += 1e-12 * np.trace(hessian) / len(hessian)
-        return _Model(role, basis, sizes, offsets, slopes, residual, hessian, gradient)
+        return QuadraticModel(role, basis, sizes, offsets, slopes, residual, hessian, gradient)
 
-    def _direction(self, neurons: Neurons, q: Array, model: _Model) -> tuple[Array, Array]:
+    def _direction(self, neurons: Neurons, q: Array, model: QuadraticModel) -> tuple[Array, Array]:
         """Return delta (K, p) and how far each neuron may follow it (K,): steps 2 and 3."""
-        walls = _Walls(self.core, neurons, q, model)
+        walls = Walls(self.core, neurons, q, model)
         length = np.empty(len(neurons))
         blocker = np.empty(len(neurons), dtype=np.int64)
         for inner in range(INNER + 1):
@@ -177,7 +177,7 @@ class NewtonMaster:
         return delta, length
 
     def _search(
-        self, neurons: Neurons, model: _Model, delta: Array, length: Array, value: float
+        self, neurons: Neurons, model: QuadraticModel, delta: Array, length: Array, value: float
     ) -> tuple[Neurons, State] | None:
         """Halve the step until the true objective falls; return None if it does not."""
         core, d = self.core, self.core.d
@@ -200,7 +200,7 @@ class NewtonMaster:
         return None
 
 
-def _settle(neurons: Neurons, residual: Array, basis: Array, sizes: Ints) -> None:
+def settle(neurons: Neurons, residual: Array, basis: Array, sizes: Ints) -> None:
     """Let the neurons with least to gain keep their direction if the system would be too large.
 
     The gain of moving a neuron is about its least-norm slope times its amplitude.
@@ -216,10 +216,10 @@ def _settle(neurons: Neurons, residual: Array, basis: Array, sizes: Ints) -> Non
     sizes[settled] = 1
 
 
-class _Walls:
+class Walls:
     """The kinks that a step reaches, as equations with multipliers in [0, |q_j|]."""
 
-    def __init__(self, core: Core, neurons: Neurons, q: Array, model: _Model) -> None:
+    def __init__(self, core: Core, neurons: Neurons, q: Array, model: QuadraticModel) -> None:
         self.core, self.neurons, self.q, self.model = core, neurons, q, model
         self.factor = factorise(model.hessian, 0.0)
         self.free = solve(self.factor, -model.gradient)

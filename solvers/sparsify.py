@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..problems import RadonTVProblem, RidgeSpline
-from ..problems.checks import Array, check_features
+from ..problems.checks import check_features
 from .core import Core, Neurons
 from .kinds import Problem, special_sparsifier
 from .merging import merge_cells
-
-CLEAR = 1e-4
-"""Singular values of unit columns above it are not zero; its square is well above rounding."""
+from .null_space import drop_dependent, null_space
 
 
 def sparsify(problem: Problem, network: RidgeSpline) -> RidgeSpline:
@@ -46,60 +44,8 @@ def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
             continue
         # Columns live in the complement of the affine functions, whatever rounding says.
         dimension = core.n - core.basis.columns.shape[1]
-        null = _null_space(columns / length, dimension) / length[:, None]
+        null = null_space(columns / length, dimension) / length[:, None]
         if null.shape[1] == 0:
             break
-        neurons = _remove(neurons, null)
+        neurons = drop_dependent(neurons, null)
     return neurons
-
-
-def _null_space(columns: Array, dimension: int) -> Array:
-    """Return a basis of {h : columns h = 0} to rounding, shape (K, nullity).
-
-    The columns have length 1 and are known to span at most `dimension` dimensions.
-    """
-    K = columns.shape[1]
-    if K <= dimension and _independent(columns):
-        return np.zeros((K, 0))
-    small = np.linalg.qr(columns, mode="r")
-    sigma, vt = np.linalg.svd(small, full_matrices=True)[1:]
-    full = np.zeros(K)
-    full[: len(sigma)] = sigma
-    tol = max(columns.shape) * np.finfo(np.float64).eps * float(full.max(initial=0.0))
-    null: Array = vt[(full <= tol) | (np.arange(K) >= dimension)].T
-    return null
-
-
-def _independent(columns: Array) -> bool:
-    """Return True if a cheap test shows that no singular value is below CLEAR."""
-    gram = columns.T @ columns
-    gram[np.diag_indices_from(gram)] -= CLEAR**2
-    try:
-        np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _remove(neurons: Neurons, null: Array) -> Neurons:
-    """Drop one neuron per null vector, sum of amplitudes not growing."""
-    m = neurons.amplitude.copy()
-    null = null.copy()
-    while null.shape[1]:
-        h = null[:, 0] / np.abs(null[:, 0]).max()
-        if h.sum() > 0:
-            h = -h
-        falling = h < 0
-        ratio = np.where(falling, m / np.where(falling, -h, 1.0), np.inf)
-        out = int(np.argmin(ratio))
-        m = np.maximum(m + ratio[out] * h, 0.0)
-        m[out] = 0.0
-        # The remaining null vectors must not bring the dropped neuron back.
-        pivot = int(np.argmax(np.abs(null[out])))
-        if null[out, pivot] == 0.0:
-            break
-        column = null[:, pivot] / null[out, pivot]
-        null = np.delete(null, pivot, axis=1)
-        null -= column[:, None] * null[out][None, :]
-        null[out] = 0.0
-    return Neurons(neurons.sign, m, neurons.planes).take(m > 0)

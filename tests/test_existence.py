@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from radontv.problems import RadonTVProblem, losses
-from radontv.problems.existence import _verified, check_existence
+from radontv.problems.existence import certifies_separation, check_existence
 from radontv.solvers import path, prove, search_sup, solve
 from radontv.solvers.kinked_alpha_max import kinked_alpha_max
 from radontv.solvers.reference import solve_all_patterns
@@ -82,12 +82,12 @@ def test_directions_count_only_if_they_can_be_made_exact() -> None:
     assert flat == 3
     C /= np.linalg.norm(C, axis=1, keepdims=True)
     for error in (0.0, 1e-14, 1e-11, 1e-9):
-        assert _verified(C, 7.0 * (theta + error * rng.standard_normal(4)))
+        assert certifies_separation(C, 7.0 * (theta + error * rng.standard_normal(4)))
     for offset in (-1e-3, -1e-9, -1e-12):
         wrong = np.array(C)
         wrong[5] += offset * theta
-        assert not _verified(wrong, theta)
-    assert not _verified(C[:20], theta) and not _verified(C, np.zeros(4))
+        assert not certifies_separation(wrong, theta)
+    assert not certifies_separation(C[:20], theta) and not certifies_separation(C, np.zeros(4))
 
 
 def test_one_class_one_row_and_removed_rows() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import Array, as_count, as_float_array
-from ..merging import _points_backwards, _same_hyperplane
+from ..merging import points_backwards, same_hyperplane
 from ..network import MATRIX, NEURONS, RidgeSpline
 from .polynomials import Polynomial
 
@@ -180,12 +180,12 @@ class PowerSpline:
         a, w, b = self.amplitudes[live], self.weights[live], self.biases[live]
         if len(a) == 0:
             return PowerSpline.of_polynomial(self.polynomial, self.order)
-        flip = _points_backwards(w)
+        flip = points_backwards(w)
         polynomial = self.polynomial.plus_powers(a[flip], w[flip], b[flip], self.degree)
         turn = np.where(flip, -1.0, 1.0)
         a = np.where(flip, (-1.0) ** self.order * a, a)
         w, b = w * turn[:, None], b * turn
-        group = _same_hyperplane(w, b)
+        group = same_hyperplane(w, b)
         first = np.unique(group, return_index=True)[1]
         total = np.zeros(len(first))
         np.add.at(total, group, a)

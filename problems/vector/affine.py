@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..affine_fit import MOST_STEPS, _step
+from ..affine_fit import MOST_STEPS, newton_step
 from ..checks import Array
 from .losses import VectorLoss
 
@@ -56,7 +56,7 @@ def fit_outputs(
         blocks = outputs.T @ curvature @ outputs
         hessian = np.einsum("ir,iab,iq->raqb", B, blocks, B, optimize=True)
         hessian = hessian.reshape(theta.size, theta.size)
-        step, ridge = _step(hessian, gradient.ravel(), max(ridge, 1e-13 * limit), limit)
+        step, ridge = newton_step(hessian, gradient.ravel(), max(ridge, 1e-13 * limit), limit)
         move = step.reshape(theta.shape)
         t = 1.0
         for _ in range(40):

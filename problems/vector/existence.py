@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from ..checks import Array
-from ..existence import _verified, check_existence
+from ..existence import certifies_separation, check_existence
 from .losses import SumOfOutputs
 from .multinomial_loss import MultinomialLoss
 
@@ -65,7 +65,7 @@ def _separates_classes(problem: MultiOutputProblem) -> bool:
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    return found.x is not None and _verified(rows, np.asarray(found.x))
+    return found.x is not None and certifies_separation(rows, np.asarray(found.x))
 
 
 def _is_null(problem: MultiOutputProblem, p: Array) -> bool:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ...problems import Certificate, Scope
+from ...problems.certificate import as_scope
 from ...problems.checks import Array, as_count, as_positive
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..amplitudes import refit_amplitudes
+from ..blas_threads import BlasThreads
 from ..core import Neurons
-from ..driver import _as_scope, solve
+from ..driver import solve
 from ..events import Callback, Event, History, as_callbacks
 from ..oracle import SupBound
 from ..parallel import count_threads
@@ -353,7 +354,7 @@ def solve_higher_order(
         )
     options: dict[str, Any] = {
         "tol": as_positive("tol", tol),
-        "scope": _as_scope(scope),
+        "scope": as_scope(scope),
         "time_limit": None if time_limit is None else as_positive("time_limit", time_limit),
         "max_rounds": as_count("max_rounds", max_rounds, least=1),
         "max_neurons": None
@@ -368,7 +369,7 @@ def solve_higher_order(
     callbacks = as_callbacks(callback)
     if problem.order == 2:
         return _solve_relu(problem, warm_start, options, callbacks)
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    with BlasThreads(1):
         return PowerGeneration(problem, warm_start=warm_start, callbacks=callbacks, **options).run()
 
 

@@ -8,7 +8,7 @@ from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..amplitudes import refit_amplitudes
 from ..core import Neurons
-from ..sparsify import _null_space, _remove
+from ..null_space import drop_dependent, null_space
 from .core import PowerCore, lower_spline, orient, raise_neurons
 from .slide import slide
 
@@ -86,10 +86,10 @@ def reduce_power(core: PowerCore, neurons: Neurons) -> Neurons:
             neurons = neurons.take(~useless)
             continue
         dimension = core.n - core.basis.columns.shape[1]
-        null = _null_space(columns / length, dimension) / length[:, None]
+        null = null_space(columns / length, dimension) / length[:, None]
         if null.shape[1] == 0:
             break
-        neurons = _remove(neurons, null)
+        neurons = drop_dependent(neurons, null)
     return neurons
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...problems.checks import Array
-from ...problems.merging import _points_backwards, _same_hyperplane
+from ...problems.merging import points_backwards, same_hyperplane
 from ..amplitudes import MODELS, nonnegative_quadratic
 from ..cholesky import factorise, solve
 from .core import VectorCore, VectorNeurons, VectorState
@@ -35,9 +35,9 @@ def refit_vectors(core: VectorCore, neurons: VectorNeurons, accuracy: float = 0.
 
 def _distinct(neurons: VectorNeurons) -> VectorNeurons:
     """Return the neurons with one per hyperplane, amplitudes added: the same up to affine parts."""
-    planes = np.where(_points_backwards(neurons.planes[:, :-1])[:, None], -1.0, 1.0)
+    planes = np.where(points_backwards(neurons.planes[:, :-1])[:, None], -1.0, 1.0)
     planes = planes * neurons.planes
-    group = _same_hyperplane(planes[:, :-1], planes[:, -1])
+    group = same_hyperplane(planes[:, :-1], planes[:, -1])
     first = np.unique(group, return_index=True)[1]
     if len(first) == len(neurons):
         return neurons

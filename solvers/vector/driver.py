@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
-
 from ...problems import RidgeSpline, Scope
+from ...problems.certificate import as_scope
 from ...problems.checks import as_count, as_positive
 from ...problems.multi_output import MultiOutputProblem
 from ...problems.vector.existence import check_outputs_exist
-from ..driver import LARGE, _as_scope
+from ..blas_threads import BlasThreads
+from ..driver import LARGE
 from ..events import Callback, as_callbacks
 from ..parallel import count_threads
 from ..solution import Solution
@@ -78,11 +78,11 @@ def solve_multi_output(
         as_count("max_neurons", max_neurons, least=0)
     # Small matrices: threads of the linear algebra would mostly wait for one another.
     threads = 1 if problem.n_samples < LARGE else count_threads(n_jobs)
-    with ThreadpoolController().limit(limits=threads, user_api="blas"):
+    with BlasThreads(threads):
         return VectorGeneration(
             problem,
             tol=as_positive("tol", tol),
-            scope=_as_scope(scope),
+            scope=as_scope(scope),
             time_limit=time_limit,
             warm_start=warm_start,
             max_neurons=max_neurons,

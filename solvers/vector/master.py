@@ -22,14 +22,14 @@ import numpy as np
 from ...problems.checks import Array
 from .._circle_kernels import Ints
 from .._face_kernels import model_columns, snap
-from ..newton_master import INNER, _Model, _settle, _Walls
+from ..newton_master import INNER, QuadraticModel, Walls, settle
 from ._face_kernels import active_moments, tangents, vector_faces, vector_kinks_ahead
 from .amplitudes import weighted_columns
 from .core import VectorCore, VectorNeurons, VectorState
 
 
 @dataclass
-class _VectorModel(_Model):
+class _VectorModel(QuadraticModel):
     """The model of one output, followed by the turns of the output directions."""
 
     turns: Array
@@ -82,7 +82,7 @@ class VectorMaster:
         slopes, residual = np.empty((K, p)), np.empty(K)
         X = core.inputs.X
         vector_faces(X, Q, core.alpha, U, neurons.planes, role, basis, sizes, slopes, residual)
-        _settle(neurons.scalar, residual, basis, sizes)
+        settle(neurons.scalar, residual, basis, sizes)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         turns = np.zeros((K, core.D, core.D - 1 if core.shared else 0))
         if turns.size:
@@ -247,7 +247,7 @@ class VectorMaster:
         return None
 
 
-class _VectorWalls(_Walls):
+class _VectorWalls(Walls):
     """Walls whose multipliers lie in [0, |Q_j.u_k|]; turns of directions meet none."""
 
     def __init__(

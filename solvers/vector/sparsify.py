@@ -9,7 +9,7 @@ import numpy as np
 from ...problems import RidgeSpline
 from ...problems.multi_output import MultiOutputProblem
 from ..core import Neurons
-from ..sparsify import _null_space, _remove
+from ..null_space import drop_dependent, null_space
 from .core import VectorCore, VectorNeurons
 from .merging import merge_vector_cells
 
@@ -73,11 +73,11 @@ def reduce_vectors(core: VectorCore, neurons: VectorNeurons) -> VectorNeurons:
         size = np.linalg.norm(outputs, axis=1)
         flat = wide.reshape(-1, len(neurons)) / size
         dimension = (core.n - core.inputs.basis.columns.shape[1]) * core.free.shape[1]
-        null = _null_space(flat, dimension) / (length * size)[:, None]
+        null = null_space(flat, dimension) / (length * size)[:, None]
         if null.shape[1] == 0:
             break
         numbered = np.arange(len(neurons), dtype=np.float64)[:, None]
-        kept = _remove(Neurons(np.ones(len(neurons)), neurons.amplitude, numbered), null)
+        kept = drop_dependent(Neurons(np.ones(len(neurons)), neurons.amplitude, numbered), null)
         which = kept.planes[:, 0].astype(np.intp)
         neurons = VectorNeurons(neurons.direction[which], kept.amplitude, neurons.planes[which])
     return neurons
