@@ -8,6 +8,7 @@ import numpy as np
 
 from .affine_fit import fit_smooth, fit_with_multipliers
 from .checks import Array
+from .envelope import natural_width
 from .network import RidgeSpline
 
 if TYPE_CHECKING:
@@ -24,16 +25,16 @@ def refit(problem: RadonTVProblem, network: RidgeSpline) -> tuple[RidgeSpline, A
     if problem.skip == "none":
         if loss.smooth:
             return network, -loss.gradient(y, own)
-        return network, fit_with_multipliers(loss, y, s, own, B, spread(problem))[1]
+        return network, fit_with_multipliers(loss, y, s, own, B, width(problem))[1]
     offset = problem.sampling.values(network.with_affine(np.zeros(problem.n_features), 0.0))
     p: Array | None = None
     if loss.quadratic:
         theta = B.T @ (s * (y - offset))
         theta = theta + B.T @ (s * (y - offset - B @ theta))
-    elif loss.smooth:
+    elif not loss.sharp(spread(problem)):
         theta = fit_smooth(loss, y, s, offset, B, B.T @ (s * (own - offset)))
     else:
-        theta, p = fit_with_multipliers(loss, y, s, offset, B, spread(problem))
+        theta, p = fit_with_multipliers(loss, y, s, offset, B, width(problem))
     refitted = network.with_affine(*problem.affine.evaluate(theta))
     if p is None:
         p = -loss.gradient(y, problem.sampling.values(refitted))
@@ -41,7 +42,12 @@ def refit(problem: RadonTVProblem, network: RidgeSpline) -> tuple[RidgeSpline, A
 
 
 def spread(problem: RadonTVProblem) -> float:
-    """Return the size of the residuals of a constant fit: the natural mu of an `Envelope`."""
+    """Return the size of the residuals of a constant fit, 1 for losses of other things."""
     y, s = problem.live_targets, problem.live_weights
     size = float(s @ np.abs(y - s @ y)) if problem.loss.translates else 1.0
     return size if size > 0.0 else 1.0
+
+
+def width(problem: RadonTVProblem) -> float:
+    """Return the mu of an `Envelope` for residuals of that size."""
+    return natural_width(problem.loss, problem.live_targets, spread(problem))

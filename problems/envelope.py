@@ -22,6 +22,13 @@ from .checks import Array
 from .loss_base import BaseLoss, Loss
 
 
+def natural_width(loss: Loss, y: Array, size: float) -> float:
+    """Return the mu by which the steepest slopes of a loss reach residuals of this size."""
+    low, high = loss.dual_interval(y)
+    steepest = max(float(np.abs(low).max(initial=0.0)), float(np.abs(high).max(initial=0.0)))
+    return size / steepest if 0.0 < steepest < np.inf and size > 0.0 else size or 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class Envelope(BaseLoss):
     """e(y, z) above, with curvature at most 1 / mu.
@@ -61,5 +68,5 @@ class Envelope(BaseLoss):
         return -self.multipliers(y, z)
 
     def curvature(self, y: Array, z: Array) -> Array:
-        """Return 1 / mu where u is at a kink of the loss, else 0."""
-        return np.where(self.loss.at_kink(y, self.multipliers(y, z)), 1.0 / self.mu, 0.0)
+        """Return -dp+/dz: 1 / mu where u is at a kink of the loss, 0 where it is linear."""
+        return self.loss.multiplier_slope(y, self.multipliers(y, z), self.mu)

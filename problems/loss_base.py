@@ -81,8 +81,12 @@ class Loss(Protocol):
         """Return p = (u - v) / mu for u = argmin_u l(y, u) + (u - v)^2 / (2 mu); -p is in dl(u)."""
         ...
 
-    def at_kink(self, y: Array, p: Array) -> np.ndarray:
-        """Return where a `multiplier` p belongs to a u at a kink, which small moves of v keep."""
+    def multiplier_slope(self, y: Array, p: Array, mu: float) -> Array:
+        """Return -dp/dv >= 0 of a `multiplier` p, almost everywhere."""
+        ...
+
+    def sharp(self, size: float) -> bool:
+        """Return whether among residuals of this size kinks decide: solvers need a multiplier."""
         ...
 
 
@@ -166,6 +170,14 @@ class BaseLoss:
     def at_kink(self, y: Array, p: Array) -> np.ndarray:
         """Return where a `multiplier` p belongs to a u at a kink, which small moves of v keep."""
         raise NotImplementedError(f"{self.name!r} is smooth; its proximal map is not needed.")
+
+    def multiplier_slope(self, y: Array, p: Array, mu: float) -> Array:
+        """Return -dp/dv of a `multiplier` p of a piecewise linear loss: 1 / mu at kinks, else 0."""
+        return np.where(self.at_kink(y, p), 1.0 / mu, 0.0)
+
+    def sharp(self, size: float) -> bool:
+        """Return whether the loss has kinks."""
+        return not self.smooth
 
 
 def inside(p: Array, low: Array | float, high: Array | float, value: Array) -> Array:

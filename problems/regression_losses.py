@@ -68,6 +68,8 @@ class SquaredLoss(ResidualLoss):
 class HuberLoss(ResidualLoss):
     """1/2 r^2 for |r| <= delta, else delta |r| - delta^2 / 2 (Huber, 1964).
 
+    Seen from residuals far larger than delta it is delta |r|, and its smooth bottom a kink.
+
     Parameters
     ----------
     delta : float, default=1.0
@@ -79,6 +81,18 @@ class HuberLoss(ResidualLoss):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", as_positive("delta", self.delta))
+
+    def sharp(self, size: float) -> bool:
+        """Return delta < size / 50."""
+        return 50.0 * self.delta < size
+
+    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
+        """Return clip((y - v) / (1 + mu), -delta, delta)."""
+        return np.clip((y - v) / (1.0 + mu), -self.delta, self.delta)
+
+    def multiplier_slope(self, y: Array, p: Array, mu: float) -> Array:
+        """Return 1 / (1 + mu) for |p| < delta, else 0."""
+        return np.where(np.abs(p) < self.delta, 1.0 / (1.0 + mu), 0.0)
 
     def value(self, y: Array, z: Array) -> Array:
         """Return 1/2 c^2 + delta (|r| - |c|), c = clip(r, -delta, delta)."""

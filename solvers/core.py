@@ -13,7 +13,7 @@ from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.affine import AffineBasis
 from ..problems.affine_fit import fit_smooth, fit_with_multipliers
 from ..problems.checks import Array
-from ..problems.envelope import Envelope
+from ..problems.envelope import Envelope, natural_width
 from ..problems.losses import Loss
 from ..problems.measured_reduction import MeasuredAffine
 from ..problems.neuron_cost import L1Norm
@@ -128,7 +128,7 @@ class Core:
         elif problem.skip == "affine":
             basis = AffineBasis.of(r.X if r.points is None else r.X[r.points], r.s)
         model = problem.loss
-        if not model.smooth:
+        if model.sharp(size_of_residuals(model, r.y, r.s)):
             model = first_envelope(problem.loss, r, basis)
         lift, l1 = float(problem.cost.free_bias), isinstance(problem.cost, L1Norm)
         return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift, l1)
@@ -265,6 +265,11 @@ class Core:
         )
 
 
+def size_of_residuals(loss: Loss, y: Array, s: Array) -> float:
+    """Return the mean size of the residuals of the best constant, 1 for losses of other things."""
+    return float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
+
+
 def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Envelope:
     """Return the envelope that the method of multipliers starts with.
 
@@ -276,8 +281,7 @@ def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Enve
     y, s, B = reduction.y, reduction.s, basis.columns
     low, high = loss.dual_interval(y)
     if np.isfinite(high - low).all():
-        size = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
-        mu = size if size > 0.0 else 1.0
+        mu = natural_width(loss, y, size_of_residuals(loss, y, s))
         centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1]
         return Envelope(loss, centre, mu)
     q = s * (y - B @ (B.T @ (s * y)))

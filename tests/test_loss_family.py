@@ -204,6 +204,23 @@ def test_alpha_max_parts_affine_optima_from_others(loss: losses.Loss, d: int) ->
     assert solve(below, scope="global", tol=1e-9).certificate.primal < affine * (1 - 1e-7)
 
 
+@pytest.mark.parametrize("d", [1, 2, 4])
+@pytest.mark.parametrize("scale", [1.0, 1e9])
+@pytest.mark.parametrize("delta", [1e-3, 1e-6, 1e-9])
+def test_huber_far_below_the_residuals_is_the_absolute_loss(
+    d: int, scale: float, delta: float
+) -> None:
+    absolute = make_problem(losses.AbsoluteLoss(), d, 3, n=40, ties=False)
+    X, y, s = absolute.X, scale * absolute.y, absolute.s
+    width = scale * delta
+    huber = RadonTVProblem(X, y, width * ALPHA, loss=losses.HuberLoss(width), sample_weight=s)
+    assert huber.alpha_max() == pytest.approx(width * absolute.alpha_max(), rel=10.0 * delta + 1e-6)
+    # delta |r| - delta^2 / 2 <= l(y, z) <= delta |r|.
+    unit, exact = scale * width, value_of(absolute)
+    found = value_of(huber) / unit
+    assert exact - delta / 2.0 - AGREE * exact <= found <= exact + AGREE * exact
+
+
 @pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
 def test_separable_classes_cost_nothing_with_hinges(name: str) -> None:
     X = np.random.default_rng(0).standard_normal((20, 2))

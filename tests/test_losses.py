@@ -248,7 +248,23 @@ def test_multiplier_is_the_proximal_map_by_brute_force(loss: losses.Loss, mu: fl
                 assert abs(moved[0] - p[0]) < 1e-9
 
 
-@pytest.mark.parametrize("loss", [x for x in ALL if x.smooth], ids=lambda loss: loss.key)
+@pytest.mark.parametrize("mu", [0.05, 0.5, 3.0])
+def test_huber_has_the_proximal_map_of_brute_force(mu: float) -> None:
+    loss = losses.HuberLoss(0.4)
+    for y in targets(loss):
+        for v in (-3.0, -0.65, 0.05, 0.2, 0.95, 1.25, 2.0):
+            one, at = np.array([y]), np.array([v])
+            p = loss.multiplier(one, at, mu)
+            assert abs(v + mu * float(p[0]) - best_move(loss, float(y), v, mu)) < 1e-5
+            slope = (loss.multiplier(one, at - STEP, mu) - loss.multiplier(one, at + STEP, mu))[0]
+            found = float(loss.multiplier_slope(one, p, mu)[0])
+            assert abs(slope / (2.0 * STEP) - found) < QUOTIENT
+
+
+SOFT = [x for x in ALL if x.smooth and not isinstance(x, losses.HuberLoss)]
+
+
+@pytest.mark.parametrize("loss", SOFT, ids=lambda loss: loss.key)
 def test_smooth_losses_have_no_proximal_map(loss: losses.Loss) -> None:
     one = np.ones(1)
     with pytest.raises(NotImplementedError, match="is smooth"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...problems.envelope import Envelope
+from ...problems.envelope import Envelope, natural_width
 from ...problems.losses import Loss
 from ._kernels import expand
 from .certificate import certify_spline
@@ -28,10 +28,10 @@ INNER_SHARE = 0.1
 MAX_STALLS = 20
 
 
-def first_mu(data: LineData) -> float:
-    """Return a width of the envelope of the size of the targets' spread."""
-    spread = float(np.sqrt(data.s @ (data.y - data.s @ data.y / data.s.sum()) ** 2 / data.s.sum()))
-    return 0.1 * spread if spread > 0.0 else 0.1
+def spread_of(data: LineData) -> float:
+    """Return the weighted standard deviation of the targets."""
+    total = data.s.sum()
+    return float(np.sqrt(data.s @ (data.y - data.s @ data.y / total) ** 2 / total))
 
 
 def minimise_kinked(
@@ -45,7 +45,7 @@ def minimise_kinked(
     report: Report,
 ) -> int:
     """Move p until `report` says stop or nothing moves; return the rounds used."""
-    mu = first_mu(data)
+    mu = 0.1 * natural_width(loss, data.y, spread_of(data))
     least = LEAST_MU * mu
     p = np.zeros(len(data.y))
     knots, rounds = start, 0

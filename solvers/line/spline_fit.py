@@ -20,7 +20,7 @@ from .._circle_kernels import Ints
 from .certificate import LineDual, certify_spline
 from .data import LineData, gather
 from .knots import spline_of
-from .multipliers import minimise_kinked
+from .multipliers import minimise_kinked, spread_of
 from .newton import affine_knots, minimise_smooth
 from .quadratic import KnotMethod, Knots
 
@@ -143,7 +143,7 @@ def solve_line(
     if loss.quadratic:
         used = _squared(data, loss, alpha, first, tol, max_iter, report if callback else None, best)
     else:
-        method = minimise_smooth if loss.smooth else minimise_kinked
+        method = minimise_kinked if loss.sharp(spread_of(data)) else minimise_smooth
         used = method(data, loss, alpha, first, tol=tol, max_iter=max_iter, report=report)
     if not best:
         best.append((first, certify_spline(data, loss, alpha, first)))
