@@ -24,7 +24,8 @@ from .certificate import Certificate, Scope
 from .higher_order import HigherOrderProblem
 from .multi_output import MultiOutputProblem
 from .network import Layers, RidgeSpline
-from .problem import RadonTVProblem, register_sup_oracle
+from .problem import RadonTVProblem
+from .sup_oracles import register_sup_oracle
 
 if TYPE_CHECKING:
     from . import library

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import factorial
 from typing import Any, cast
@@ -22,14 +20,14 @@ from .power.polynomial_balance import balance_polynomials
 from .power.polynomial_basis import PolynomialBasis
 from .power.polynomials import Polynomial
 from .power.spline import PowerSpline, as_order, truncated_power
+from .problem_digest import sha256_of
 from .reductions import Reduction, reduce
-
-PowerOracle = Callable[["HigherOrderProblem", Array], float]
-"""Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
+from .sup_oracles import SupOracle, sup_oracle
+from .weighted_samples import WeightedSamples
 
 
 @dataclass(frozen=True, eq=False)
-class HigherOrderProblem:
+class HigherOrderProblem(WeightedSamples):
     """Minimise F(f) = sum_i s_i l(y_i, f(x_i)) + alpha sum_k |a_k| over splines of order m.
 
         f(x) = sum_k a_k psi_m(w_k.x - b_k) + p(x),   psi_m(t) = max(t, 0)^(m-1) / (m-1)!
@@ -66,6 +64,7 @@ class HigherOrderProblem:
     order: int = 3
     loss: Loss = "squared"  # type: ignore[assignment]
     sample_weight: Array | None = None
+    s: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         order, loss = as_order(self.order), get_loss(self.loss)
@@ -93,23 +92,9 @@ class HigherOrderProblem:
             "order": order,
             "loss": loss,
             "sample_weight": None if self.sample_weight is None else weights,
+            "s": weights,
         }.items():
             object.__setattr__(self, name, value)
-
-    @cached_property
-    def s(self) -> Array:
-        """Weights of the rows, with sum 1."""
-        return as_weights("sample_weight", self.sample_weight, len(self.y))
-
-    @property
-    def n_samples(self) -> int:
-        """Number of rows."""
-        return len(self.X)
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X."""
-        return int(self.X.shape[1])
 
     @property
     def degree(self) -> int:
@@ -122,26 +107,9 @@ class HigherOrderProblem:
         return "affine"
 
     @cached_property
-    def live(self) -> np.ndarray:
-        """Which rows have a positive weight."""
-        return self.s > 0
-
-    @cached_property
-    def live_targets(self) -> Array:
-        """Targets of rows with a positive weight."""
-        targets: Array = self.y[self.live]
-        return targets
-
-    @cached_property
-    def live_weights(self) -> Array:
-        """Weights that are positive."""
-        weights: Array = self.s[self.live]
-        return weights
-
-    @cached_property
     def affine(self) -> PolynomialBasis:
         """Basis of the free functions on the live rows; named as in `RadonTVProblem`."""
-        return PolynomialBasis.of_order(self.X[self.live], self.live_weights, self.order)
+        return PolynomialBasis.of_order(self.live_inputs, self.live_weights, self.order)
 
     @cached_property
     def reduction(self) -> Reduction:
@@ -156,17 +124,13 @@ class HigherOrderProblem:
     def digest(self) -> str:
         """SHA-256 of the problem: shapes, order, loss, alpha, X, y and the weights s."""
         n, d = self.X.shape
-        digest = hashlib.sha256(
-            f"radontv-order-{self.order}-problem-1 {n} {d} {self.loss.key}\n".encode()
-        )
-        for values in (np.array([self.alpha]), self.X, self.y, self.s):
-            digest.update((values + 0.0).astype("<f8").tobytes())
-        return digest.hexdigest()
+        arrays = (np.array([self.alpha]), self.X, self.y, self.s)
+        return sha256_of(f"radontv-order-{self.order}-problem-1 {n} {d} {self.loss.key}", arrays)
 
     @cached_property
     def radius(self) -> float:
         """Largest distance of a live row from the mean."""
-        apart = self.X[self.live] - self.affine.mean
+        apart = self.live_inputs - self.affine.mean
         return float(np.linalg.norm(apart, axis=1).max(initial=0.0))
 
     @property
@@ -179,15 +143,11 @@ class HigherOrderProblem:
         """Number n - rank A_m over distinct rows: some optimum has no more atoms."""
         return self.reduction.n_distinct - self.affine.size
 
-    def with_alpha(self, alpha: float) -> HigherOrderProblem:
-        """Return the problem with another penalty."""
-        return replace(self, alpha=alpha)
-
     def objective(self, network: PowerSpline) -> float:
         """Return F(f), with the loss and the penalty of the merged spline."""
         self.check(network)
         merged = network.merged()
-        values = self.loss.value(self.live_targets, merged(self.X[self.live]))
+        values = self.loss.value(self.live_targets, merged(self.live_inputs))
         penalty = float(np.abs(merged.amplitudes).sum())
         return float(self.live_weights @ values) + self.alpha * penalty
 
@@ -210,7 +170,7 @@ class HigherOrderProblem:
         Least squares in an orthonormal basis in two passes, Newton's method for other losses.
         """
         self.check(network)
-        y, s, B, X = self.live_targets, self.live_weights, self.affine.columns, self.X[self.live]
+        y, s, B, X = self.live_targets, self.live_weights, self.affine.columns, self.live_inputs
         offset = network.with_polynomial(Polynomial.zero(self.n_features))(X)
         if self.loss.quadratic:
             theta = B.T @ (s * (y - offset))
@@ -229,7 +189,7 @@ class HigherOrderProblem:
         """Return q = -s l'(y, f(X)) for the refitted spline, with A_m^T q = 0, shape (n,)."""
         fitted = self.refit_polynomial(network)
         q = np.zeros(self.n_samples)
-        slope = self.loss.gradient(self.live_targets, fitted(self.X[self.live]))
+        slope = self.loss.gradient(self.live_targets, fitted(self.live_inputs))
         q[self.live] = -self.live_weights * slope
         return self.project(q)
 
@@ -291,31 +251,20 @@ class HigherOrderProblem:
         self.check(network)
         return certify_spline(self, network, sup_bound, scope, sup_attained, dual_point)
 
-    def alpha_max(self, oracle: PowerOracle | None = None) -> float:
+    def alpha_max(self, oracle: SupOracle | None = None) -> float:
         """Return the least alpha with a polynomial optimum, sup |eta_q0| of the polynomial fit.
 
         The default oracle, registered by the solvers, is exact for one feature (and for order 2
         with two); otherwise it is the largest value of a search.
         """
         self.check_existence()
-        search = oracle or _ORACLE.get("sup")
-        if search is None:
-            raise RuntimeError("alpha_max needs an oracle; import radontv.solvers.power.proof.")
-        return search(self, self.dual_point(self.polynomial_fit()))
+        return (oracle or sup_oracle(self))(self, self.dual_point(self.polynomial_fit()))
 
     def __repr__(self) -> str:
         return (
             f"HigherOrderProblem(n_samples={self.n_samples}, n_features={self.n_features}, "
             f"alpha={self.alpha:.6g}, order={self.order}, loss={self.loss.key!r})"
         )
-
-
-_ORACLE: dict[str, PowerOracle] = {}
-
-
-def register_power_oracle(oracle: PowerOracle) -> None:
-    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm."""
-    _ORACLE["sup"] = oracle
 
 
 def _refuse_small(name: str, array: Array, smallest: float) -> None:

@@ -14,7 +14,8 @@ from scipy import sparse
 from .affine import AffineBasis
 from .checks import Array
 from .losses import Loss
-from .reductions import Reduction, power_of_two, scale_of
+from .merged_rows import scale_of_rows, scale_of_targets
+from .reductions import Reduction
 from .sampling import Sampling
 
 _UNIT_ROUNDOFF = 2.0**-53
@@ -115,9 +116,7 @@ def reduce_measured(
     centred = rows - centre
     reduced = centred if span is None else centred @ span
     back = reduced if span is None else reduced @ span.T
-    x_scale, y_scale = scale_of(reduced), 1.0
-    if loss.quadratic:
-        y_scale = power_of_two(float(np.sqrt(weight @ (target * target))))
+    x_scale, y_scale = scale_of_rows(reduced), scale_of_targets(target, weight, loss)
     groups = np.full(len(y), -1, dtype=np.intp)
     groups[live] = np.arange(len(weight))
     reach = np.asarray(abs(sampling.matrix).sum(axis=1)).ravel()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,21 +12,21 @@ from .affine import AffineBasis
 from .certificate import Certificate, Scope
 from .checks import Array, as_float_array, as_positive, as_weights, refuse_vanishing
 from .network import RidgeSpline
+from .problem_digest import sha256_of
+from .sup_oracles import SupOracle, sup_oracle
 from .vector.affine import fit_outputs
 from .vector.certificate import certify_outputs, resolution
 from .vector.existence import check_outputs_exist
 from .vector.losses import VectorLoss, get_vector_loss
 from .vector.projection import project_outputs
 from .vector.reduction import VectorReduction, affine_of, reduce_outputs
+from .weighted_samples import WeightedSamples
 
 NORMS = ("l2", "l1")
 
-VectorOracle = Callable[["MultiOutputProblem", Array], float]
-"""Returns the largest ||eta_Q(w, b)|| that it finds for a dual point Q of a problem."""
-
 
 @dataclass(frozen=True, eq=False)
-class MultiOutputProblem:
+class MultiOutputProblem(WeightedSamples):
     """Minimise F(f) = sum_i s_i l(y_i, f(x_i)) + alpha sum_k ||a_k|| over functions R^d -> R^D.
 
     Its minimisers are f(x) = sum_k a_k relu(w_k.x - b_k) + C x + c0 with ||w_k||_2 = 1 and a_k in
@@ -96,16 +94,6 @@ class MultiOutputProblem:
             object.__setattr__(self, name, value)
 
     @property
-    def n_samples(self) -> int:
-        """Number of rows of X."""
-        return len(self.X)
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X."""
-        return int(self.X.shape[1])
-
-    @property
     def n_outputs(self) -> int:
         """Number D of outputs."""
         return int(self.targets.shape[1])
@@ -124,30 +112,13 @@ class MultiOutputProblem:
         """
         n, d = self.X.shape
         kind = f"{n} {d} {self.n_outputs} {self.loss.key} {self.output_norm}"
-        digest = hashlib.sha256(f"radontv-multi-output-problem-1 {kind}\n".encode())
-        for values in (np.array([self.alpha]), self.X, self.Y, self.s):
-            digest.update((values + 0.0).astype("<f8").tobytes())
-        return digest.hexdigest()
-
-    @cached_property
-    def live(self) -> np.ndarray:
-        """Which rows have a positive weight."""
-        return self.s > 0
-
-    @cached_property
-    def live_inputs(self) -> Array:
-        """Inputs of rows with a positive weight."""
-        return np.asarray(self.X[self.live])
+        arrays = (np.array([self.alpha]), self.X, self.Y, self.s)
+        return sha256_of(f"radontv-multi-output-problem-1 {kind}", arrays)
 
     @cached_property
     def live_targets(self) -> Array:
         """Target rows (n_live, D) of samples with a positive weight."""
         return np.asarray(self.targets[self.live])
-
-    @cached_property
-    def live_weights(self) -> Array:
-        """Weights that are positive."""
-        return np.asarray(self.s[self.live])
 
     @cached_property
     def affine(self) -> AffineBasis:
@@ -184,10 +155,6 @@ class MultiOutputProblem:
         Shenouda, Parhi, Lee and Nowak, 2024.
         """
         return self.reduction.n_distinct**2
-
-    def with_alpha(self, alpha: float) -> MultiOutputProblem:
-        """Return the problem with another penalty."""
-        return replace(self, alpha=alpha)
 
     def objective(self, network: RidgeSpline) -> float:
         """Return F(f) of the merged network."""
@@ -295,7 +262,7 @@ class MultiOutputProblem:
         self.check_network(network)
         return certify_outputs(self, network, sup_bound, scope, sup_attained, dual_point)
 
-    def alpha_max(self, oracle: VectorOracle | None = None) -> float:
+    def alpha_max(self, oracle: SupOracle | None = None) -> float:
         """Return sup ||eta_Q0|| at the best affine fit: the optimum is affine iff alpha >= it.
 
         Parameters
@@ -309,12 +276,7 @@ class MultiOutputProblem:
             If no affine function is best, as for classes that affine scores separate.
         """
         check_outputs_exist(self)
-        search = oracle or _ORACLE.get("sup")
-        if search is None:
-            raise RuntimeError(
-                "alpha_max needs an oracle; import radontv.solvers.vector.driver to have one."
-            )
-        return search(self, self.dual_point(self.affine_fit()))
+        return (oracle or sup_oracle(self))(self, self.dual_point(self.affine_fit()))
 
     def check_network(self, network: Any, name: str = "network") -> None:
         """Raise an error unless this is a network with the problem's features and outputs."""
@@ -340,11 +302,3 @@ class MultiOutputProblem:
             f"n_outputs={self.n_outputs}, alpha={self.alpha:.6g}, loss={self.loss.key!r}, "
             f"output_norm={self.output_norm!r})"
         )
-
-
-_ORACLE: dict[str, VectorOracle] = {}
-
-
-def register_vector_oracle(oracle: VectorOracle) -> None:
-    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm."""
-    _ORACLE["sup"] = oracle

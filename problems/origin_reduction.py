@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .affine import AffineBasis, fit_affine
 from .checks import Array
 from .losses import Loss
+from .merged_rows import merge_rows
 from .network import RidgeSpline
 from .neuron_cost import FreeBias
-from .reductions import Reduction, merge_rows, power_of_two, scale_of
+from .reductions import Reduction, mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +86,7 @@ def reduce_origin(
     X: Array, y: Array, s: Array, alpha: float, loss: Loss, cost: FreeBias, skip: str
 ) -> OriginReduction:
     """Return the reduction of a problem with cost 'penalized_bias' or 'no_bias'."""
-    live = s > 0
-    coef, intercept = np.zeros(X.shape[1]), 0.0
-    if loss.translates and skip == "affine":
-        coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
-    rest = y[live] - (X[live] @ coef + intercept)
-    merged = merge_rows(cost.coordinates(X), rest, s, loss)
+    merged = merge_rows(X, y, s, loss, rows=cost.coordinates(X), affine=skip == "affine")
     rows = merged.rows
     # Columns of very different size: the rank is that of columns of length 1.
     length = np.linalg.norm(rows, axis=0)
@@ -104,26 +99,11 @@ def reduce_origin(
         span = np.linalg.qr((vt[:rank] * length).T)[0][:, :rank]
     reduced = rows if span is None else rows @ span
     back = reduced if span is None else reduced @ span.T
-    x_scale = scale_of(reduced)
-    y_scale, constant = 1.0, 0.0
-    if loss.quadratic:
-        y_scale = power_of_two(float(np.sqrt(merged.s @ (merged.y * merged.y))))
-        constant = merged.constant
     return OriginReduction(
-        X=np.ascontiguousarray(reduced / x_scale),
-        y=merged.y / y_scale,
-        s=merged.s,
-        points=merged.points,
-        alpha=alpha / (x_scale * y_scale),
-        groups=merged.groups,
+        **mapped(merged, reduced, alpha),
         centre=np.zeros(rows.shape[1]),
         basis=span,
-        x_scale=x_scale,
-        y_scale=y_scale,
-        coef=coef,
-        intercept=intercept,
         residual=float(np.linalg.norm(rows - back, axis=1).max(initial=0.0)),
-        constant=constant,
         cost=cost,
         constants=skip == "none" and np.isfinite(cost.of_constant),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,13 +34,12 @@ from .problem_reduction import reduction_of
 from .reductions import Reduction
 from .sampling import Sampling
 from .sums import exact_sum
-
-SupOracle = Callable[["RadonTVProblem", Array], float]
-"""Returns the largest |eta_q(w, b)| that it finds for a dual point q of a problem."""
+from .sup_oracles import SupOracle, least_sup, sup_oracle
+from .weighted_samples import WeightedSamples
 
 
 @dataclass(frozen=True, eq=False)
-class RadonTVProblem:
+class RadonTVProblem(WeightedSamples):
     """Minimise F(f) = sum_i s_i l(y_i, f(x_i)) + alpha RTV(f) over all functions f on R^d.
 
     Its minimisers are ridge splines f(x) = sum_k a_k relu(w_k.x - b_k) + c.x + c0 with
@@ -132,19 +130,9 @@ class RadonTVProblem:
             object.__setattr__(self, name, value)
 
     @property
-    def n_samples(self) -> int:
-        """Number of rows of X."""
-        return len(self.X)
-
-    @property
     def n_rows(self) -> int:
         """Number of targets: of samples, or of measurements."""
         return len(self.y)
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X."""
-        return int(self.X.shape[1])
 
     @cached_property
     def reduction(self) -> Reduction:
@@ -166,7 +154,7 @@ class RadonTVProblem:
             return AffineBasis.none(int(self.live.sum()), self.n_features)
         if self.measurements is not None:
             return MeasuredAffine.of_samples(self.sampling, self.live_weights)
-        return AffineBasis.of(self.X[self.live], self.live_weights)
+        return AffineBasis.of(self.live_inputs, self.live_weights)
 
     @cached_property
     def radius(self) -> float:
@@ -178,23 +166,6 @@ class RadonTVProblem:
         if self.cost.free_bias:
             apart = apart - self.cost.coordinates(self.affine.mean[None])
         return float(np.sqrt(np.max(np.einsum("ij,ij->i", apart, apart), initial=0.0)))
-
-    @cached_property
-    def live(self) -> np.ndarray:
-        """Which rows have a positive weight."""
-        return self.s > 0
-
-    @cached_property
-    def live_targets(self) -> Array:
-        """Targets of rows with a positive weight."""
-        targets: Array = self.y[self.live]
-        return targets
-
-    @cached_property
-    def live_weights(self) -> Array:
-        """Weights that are positive."""
-        weights: Array = self.s[self.live]
-        return weights
 
     @cached_property
     def sampling(self) -> Sampling:
@@ -217,10 +188,6 @@ class RadonTVProblem:
         ):
             return rows - int(self.affine.columns.shape[1])
         return rows - self.reduction.rank - 1
-
-    def with_alpha(self, alpha: float) -> RadonTVProblem:
-        """Return the problem with another penalty."""
-        return replace(self, alpha=alpha)
 
     def objective(self, network: RidgeSpline) -> float:
         """Return F(f) = sum_i s_i l(y_i, f(x_i)) + alpha times the penalty.
@@ -370,30 +337,13 @@ class RadonTVProblem:
         """
         check_existence(self)
         constrained = isinstance(self.loss, BandLoss)
-        if (constrained or (oracle is None and not self.loss.smooth)) and "least" in _ORACLE:
-            return _ORACLE["least"](self)
-        search = oracle or _ORACLE.get("sup")
-        if search is None:
-            raise RuntimeError("alpha_max needs an oracle; import radontv.solvers to have one.")
-        return search(self, self.dual_point(self.affine_fit()))
+        least = least_sup(self)
+        if least is not None and (constrained or (oracle is None and not self.loss.smooth)):
+            return least(self)
+        return (oracle or sup_oracle(self))(self, self.dual_point(self.affine_fit()))
 
     def __repr__(self) -> str:
         return (
             f"RadonTVProblem(n_samples={self.n_samples}, n_features={self.n_features}, "
             f"alpha={self.alpha:.6g}, loss={self.loss.key!r})"
         )
-
-
-_ORACLE: dict[str, Callable[..., float]] = {}
-
-
-def register_sup_oracle(
-    oracle: SupOracle, least: Callable[[RadonTVProblem], float] | None = None
-) -> None:
-    """Set the default oracle of `alpha_max`; solvers call this, since rooms know no algorithm.
-
-    `least` returns the least sup |eta_q0| over all optimal multipliers, for losses with kinks.
-    """
-    _ORACLE["sup"] = oracle
-    if least is not None:
-        _ORACLE["least"] = least

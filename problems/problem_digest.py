@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .checks import Array
 from .neuron_cost import FreeBias
 
 if TYPE_CHECKING:
@@ -25,7 +27,12 @@ def digest_of(problem: RadonTVProblem) -> str:
         kind += f" measurements {len(problem.y)} {matrix.nnz}"
         parts = matrix.indptr, matrix.indices, matrix.data
         arrays += [np.asarray(part, dtype=np.float64) for part in parts]
-    digest = hashlib.sha256(f"radontv-problem-1 {n} {d} {kind}\n".encode())
+    return sha256_of(f"radontv-problem-1 {n} {d} {kind}", arrays)
+
+
+def sha256_of(kind: str, arrays: Iterable[Array]) -> str:
+    """Return SHA-256 of a line of text and floats: little-endian, zeros without their sign."""
+    digest = hashlib.sha256(f"{kind}\n".encode())
     for values in arrays:
         digest.update((values + 0.0).astype("<f8").tobytes())
     return digest.hexdigest()

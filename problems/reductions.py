@@ -16,13 +16,14 @@ down and networks, dual points and bounds back up:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .affine import AffineBasis, fit_affine
+from .affine import AffineBasis
 from .checks import Array
 from .losses import Loss
+from .merged_rows import MergedRows, merge_rows, scale_of_rows
 from .network import RidgeSpline
 
 _UNIT_ROUNDOFF = 2.0**-53
@@ -183,97 +184,27 @@ class Reduction:
         return scaled + delta * float(np.abs(q).sum())
 
 
-class MergedRows(NamedTuple):
-    """Distinct rows, the targets and weights that are left, and who belongs to whom."""
-
-    rows: Array
-    y: Array
-    s: Array
-    points: np.ndarray | None
-    groups: np.ndarray
-    constant: float
-
-
-def merge_rows(X: Array, rest: Array, s: Array, loss: Loss) -> MergedRows:
-    """Return the distinct rows of X with s > 0; `rest` are the targets of these rows.
-
-    With the squared loss rows that agree share their weighted mean, which costs `constant`.
-    """
-    live = s > 0
-    if X.shape[1] == 1:
-        values, inverse = np.unique(X[live, 0] + 0.0, return_inverse=True)
-        rows = values[:, None]
-    else:
-        rows, inverse = np.unique(X[live] + 0.0, axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    groups = np.full(len(X), -1, dtype=np.intp)
-    if not (loss.quadratic or len(rows) == len(rest)):
-        groups[live] = np.arange(len(rest))
-        return MergedRows(rows, rest, s[live] / s[live].sum(), inverse, groups, 0.0)
-    groups[live] = inverse
-    mass: Array = np.bincount(inverse, weights=s[live]).astype(np.float64)
-    target = np.bincount(inverse, weights=s[live] * rest) / mass
-    if len(rows) == len(rest):
-        target[inverse] = rest
-    constant = 0.5 * float(s[live] @ _squares(rest - target[inverse]))
-    return MergedRows(rows, target, mass / mass.sum(), None, groups, constant)
-
-
 def reduce(X: Array, y: Array, s: Array, alpha: float, loss: Loss) -> Reduction:
     """Return the reduction of a problem; see the module docstring for its steps."""
-    live = s > 0
-    coef, intercept = np.zeros(X.shape[1]), 0.0
-    if loss.translates:
-        # The targets lose their affine part before rows are averaged: what is left is small.
-        coef, intercept = fit_affine(AffineBasis.of(X[live], s[live]), y[live], s[live])
-    rest = y[live] - (X[live] @ coef + intercept)
-    merged = merge_rows(X, rest, s, loss)
+    merged = merge_rows(X, y, s, loss)
     rows = merged.rows
-    mass = merged.s
-    if merged.points is not None:
-        mass = np.bincount(merged.points, weights=merged.s).astype(np.float64)
-    basis = AffineBasis.of(rows, mass)
+    basis = AffineBasis.of(rows, merged.mass)
     span = None if basis.rank == X.shape[1] else basis.span
     # A rotation needs a centre in the affine hull of the rows; few bits only help without one.
     centre = basis.centre if span is None else basis.mean
     centred = rows - centre
     reduced = centred if span is None else centred @ span
     back = reduced if span is None else reduced @ span.T
-    x_scale, y_scale, constant = scale_of(reduced), 1.0, 0.0
-    if loss.quadratic:
-        y_scale = power_of_two(float(np.sqrt(merged.s @ _squares(merged.y))))
-        constant = merged.constant
-    return Reduction(
-        X=np.ascontiguousarray(reduced / x_scale),
-        y=merged.y / y_scale,
-        s=merged.s,
-        points=merged.points,
-        alpha=alpha / (x_scale * y_scale),
-        groups=merged.groups,
-        centre=centre,
-        basis=span,
-        x_scale=x_scale,
-        y_scale=y_scale,
-        coef=coef,
-        intercept=intercept,
-        residual=float(np.linalg.norm(centred - back, axis=1).max(initial=0.0)),
-        constant=constant,
-    )
+    residual = float(np.linalg.norm(centred - back, axis=1).max(initial=0.0))
+    return Reduction(**mapped(merged, reduced, alpha), centre=centre, basis=span, residual=residual)
 
 
-def _squares(values: Array) -> Array:
-    return values * values
-
-
-def scale_of(rows: Array) -> float:
-    """Return the power of two below the root mean square of the largest entry per column."""
-    if not rows.size:
-        return 1.0
-    return power_of_two(float(np.sqrt(np.mean(np.max(np.abs(rows), axis=0, initial=0) ** 2))))
-
-
-def power_of_two(value: float) -> float:
-    """Return the power of two nearest to `value` from below, 1 for 0."""
-    if value == 0.0 or not np.isfinite(value):
-        return 1.0
-    return float(2.0 ** np.floor(np.log2(value)))
+def mapped(merged: MergedRows, reduced: Array, alpha: float) -> dict[str, Any]:
+    """Return what a `Reduction` is made of but its map of rows: `reduced` are those, not scaled."""
+    x_scale = scale_of_rows(reduced)
+    return {
+        "X": np.ascontiguousarray(reduced / x_scale),
+        "alpha": alpha / (x_scale * merged.y_scale),
+        "x_scale": x_scale,
+        **{name: value for name, value in merged._asdict().items() if name != "rows"},
+    }

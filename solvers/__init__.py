@@ -1,8 +1,8 @@
 """How the problem is minimised, and how optimality is proved."""
 
-from ..problems import register_sup_oracle
-from ..problems.higher_order import register_power_oracle
-from ..problems.multi_output import register_vector_oracle
+from ..problems import RadonTVProblem, register_sup_oracle
+from ..problems.higher_order import HigherOrderProblem
+from ..problems.multi_output import MultiOutputProblem
 from .driver import solve
 from .events import Event, History
 from .kinds import sup_of_outputs, sup_of_powers
@@ -13,9 +13,9 @@ from .solution import Solution, Status
 from .sparsify import sparsify
 from .verify import Verification, verify
 
-register_sup_oracle(search_sup, kinked_alpha_max)
-register_vector_oracle(sup_of_outputs)
-register_power_oracle(sup_of_powers)
+register_sup_oracle(RadonTVProblem, search_sup, kinked_alpha_max)
+register_sup_oracle(MultiOutputProblem, sup_of_outputs)
+register_sup_oracle(HigherOrderProblem, sup_of_powers)
 
 __all__ = [
     "Event",

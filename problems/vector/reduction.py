@@ -19,8 +19,9 @@ import numpy as np
 
 from ..affine import AffineBasis
 from ..checks import Array
+from ..merged_rows import power_of_two
 from ..network import RidgeSpline
-from ..reductions import Reduction, power_of_two, reduce
+from ..reductions import Reduction, reduce
 from ..regression_losses import SquaredLoss
 from .affine import fit_outputs
 from .losses import SumOfOutputs, VectorLoss
