@@ -10,7 +10,7 @@ import numpy as np
 
 from ...problems import Certificate, RadonTVProblem, Scope
 from ...problems.checks import Array, as_positive
-from ...problems.higher_order import HigherOrderProblem, register_power_oracle
+from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..core import Core, Neurons
 from ..oracle import UNIT_ROUNDOFF, SupBound
@@ -191,6 +191,3 @@ def relu_problem(problem: HigherOrderProblem) -> RadonTVProblem:
     return RadonTVProblem(
         problem.X, problem.y, problem.alpha, problem.loss, sample_weight=problem.sample_weight
     )
-
-
-register_power_oracle(search_power_sup)
