@@ -21,8 +21,10 @@ import numpy as np
 
 from ...problems.checks import Array
 from .._circle_kernels import Ints
-from .._face_kernels import model_columns, snap
-from ..newton_master import INNER, QuadraticModel, Walls, settle
+from .._face_kernels import model_columns
+from ..newton_master import INNER
+from ..sliding_newton import QuadraticModel, SlidingNewton, settle
+from ..walls import Walls
 from ._face_kernels import active_moments, tangents, vector_faces, vector_kinks_ahead
 from .amplitudes import weighted_columns
 from .core import VectorCore, VectorNeurons, VectorState
@@ -36,12 +38,10 @@ class _VectorModel(QuadraticModel):
     """T_k, shape (K, D, D - 1); (K, D, 0) if directions are fixed."""
 
 
-class VectorMaster:
+class VectorMaster(SlidingNewton[VectorNeurons]):
     """Sliding Newton method; `solve` lowers the objective to a stationary point."""
 
-    def __init__(self, core: VectorCore) -> None:
-        self.core = core
-        self.damping = 0.0
+    core: VectorCore
 
     def solve(self, neurons: VectorNeurons, accuracy: float, max_steps: int = 50) -> VectorNeurons:
         """Return neurons with a lower objective.
@@ -53,26 +53,29 @@ class VectorMaster:
         accuracy : float
             Stop once a step lowers the objective by less than this (absolute, reduced units).
         """
-        core = self.core
-        self.damping = 0.0
-        state = core.state(neurons)
-        for _ in range(max_steps):
-            if len(neurons) == 0:
-                break
-            Q = core.on_points(state.Q)
-            model = self._model(neurons, Q, state.root)
-            delta, turn, length = self._direction(neurons, Q, model)
-            found = self._search(neurons, model, delta, turn, length, state.value)
-            if found is None:
-                if self.damping > 1e3:
-                    break
-                self.damping = max(10 * self.damping, 1e-2)
-                continue
-            fall = state.value - found[1].value
-            neurons, state = found
-            if fall <= accuracy:
-                break
-        return neurons
+        return self.descend(neurons, accuracy, max_steps)
+
+    @property
+    def points(self) -> tuple[Array, float]:
+        """Points of the core; hyperplanes are free."""
+        return self.core.inputs.X, 1.0
+
+    def step(
+        self, neurons: VectorNeurons, state: VectorState
+    ) -> tuple[VectorNeurons, VectorState] | None:
+        """Return neurons of a lower objective and their state, None if the step gave none."""
+        Q = self.core.on_points(state.Q)
+        model = self._model(neurons, Q, state.root)
+        delta, turn, length = self._direction(neurons, Q, model)
+
+        def rebuild(t: float, amplitudes: Array, planes: Array) -> VectorNeurons:
+            direction = neurons.direction
+            if turn.any():
+                direction = direction + t * turn
+                direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+            return VectorNeurons(direction, amplitudes, planes)
+
+        return self.search(neurons, model.role, delta, length, state.value, rebuild)
 
     def _model(self, neurons: VectorNeurons, Q: Array, root: Array | None) -> _VectorModel:
         core, U = self.core, neurons.direction
@@ -212,39 +215,6 @@ class VectorMaster:
         K, _, count = model.turns.shape
         angles = walls.step_coordinates[model.offsets[-1] :].reshape(K, count)
         return delta, np.einsum("kcm,km->kc", model.turns, angles), length
-
-    def _search(
-        self,
-        neurons: VectorNeurons,
-        model: _VectorModel,
-        delta: Array,
-        turn: Array,
-        length: Array,
-        value: float,
-    ) -> tuple[VectorNeurons, VectorState] | None:
-        """Halve the step until the true objective falls; return None if it does not."""
-        core, d = self.core, self.core.d
-        start = neurons.amplitude[:, None] * neurons.planes
-        t = 1.0
-        for _ in range(6):
-            moved = start + (t * length)[:, None] * delta
-            along = np.einsum("kd,kd->k", moved[:, :d], neurons.planes[:, :d])
-            size = np.linalg.norm(moved[:, :d], axis=1)
-            alive = along > 1e-12 * neurons.amplitude
-            planes = np.where(alive[:, None], moved / np.where(alive, size, 1.0)[:, None], 0.0)
-            if t == 1.0:
-                snap(core.inputs.X, 1.0, model.role, planes, alive & (length >= 1.0))
-            direction = neurons.direction
-            if turn.any():
-                direction = direction + t * turn
-                direction = direction / np.linalg.norm(direction, axis=1, keepdims=True)
-            trial = VectorNeurons(direction, size, planes).take(alive)
-            found = core.state(trial)
-            if found.value < value:
-                self.damping = 0.0 if t == 1.0 else max(2 * self.damping, 1e-3)
-                return trial, found
-            t *= 0.5
-        return None
 
 
 class _VectorWalls(Walls):
