@@ -5,7 +5,10 @@
 First table: `solve_line` (squared loss, relative gap 1e-10) on 1e2 to 1e6 points. Second table: the
 same objective by Clarabel and OSQP (cvxpy) as trend filtering, and by sklearn's Lasso on the
 dictionary of hinges, at sizes that they can do; *excess* is their objective over ours less one,
-for which our gap is the yardstick. Medians of wall-clock times after a warm-up.
+for which our gap is the yardstick. Third table: complete paths. Fourth: the trend-filtering package
+`trendfilter` (0.3.2 on PyPI, if it is installed), which has the Huber loss; it looks for a file
+`bokeh_theme.yaml` where it is run, of which `attrs: {}` will do. Medians of wall-clock times after a
+warm-up.
 """
 
 from __future__ import annotations
@@ -15,11 +18,12 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radontv.problems.losses import get_loss
+from radontv.problems.losses import HuberLoss, get_loss
 from radontv.solvers.line.path import line_path
 from radontv.solvers.line.spline_fit import alpha_max_line, solve_line
 
@@ -159,6 +163,42 @@ def paths(sizes: list[int]) -> None:
         print(f"{n:>8} {len(path.pieces):>11} {time.perf_counter() - start:.2f}", flush=True)
 
 
+def by_trendfilter(x: Array, y: Array, alpha: float) -> tuple[Array, float]:
+    """Return the fitted values of trendfilter for 1/n sum_i Huber_delta + alpha TV, and delta.
+
+    Its objective is sum_i 2 Huber_1((y_i - z_i) / delta) + alpha_2 TV, with delta^2 the sum of
+    y_err^2 = 1 and (median |y| / 100)^2.
+    """
+    from trendfilter import trend_filter
+
+    delta = float(np.hypot(1.0, 0.01 * np.median(np.abs(y))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = trend_filter(x, y, l_norm=1, alpha_2=2.0 * len(x) * alpha / delta**2)
+    return np.asarray(found["y_fit"], dtype=np.float64), delta
+
+
+def trend_filtering(sizes: list[int], repeats: int) -> None:
+    """Print the fourth table."""
+    print(f"{'n':>8} {'alpha/max':>9} {'solver':>14} {'excess':>9} seconds")
+    for n in sizes:
+        x, y, s = signal("noisy sine", n)
+        y = 3.0 * y
+        top = alpha_max_line(x, y, s)
+        for fraction in FRACTIONS:
+            alpha = fraction * top
+            start = time.perf_counter()
+            z, delta = by_trendfilter(x, y, alpha)
+            seconds = time.perf_counter() - start
+            loss = HuberLoss(delta)
+            run = partial(solve_line, x, y, s, alpha, loss)
+            ours, own = run(), median_time(run, repeats)
+            value = float(s @ loss.value(y, z)) + alpha * np.abs(second_differences(x) @ z).sum()
+            print(f"{n:>8} {fraction:>9.0e} {'radontv':>14} {ours.relative_gap:>9.1e} {own:.4f}")
+            excess = value / ours.primal - 1.0
+            print(f"{n:>8} {fraction:>9.0e} {'trendfilter':>14} {excess:>9.1e} {seconds:.4f}")
+
+
 def main() -> None:
     """Run all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,6 +209,8 @@ def main() -> None:
     scaling([100, 1000] if options.smoke else [10**k for k in range(2, 7)], options.repeats)
     side_by_side([100] if options.smoke else [100, 1000, 10000], options.repeats)
     paths([100] if options.smoke else [100, 300, 1000])
+    if find_spec("trendfilter") is not None:
+        trend_filtering([100] if options.smoke else [100, 1000, 10000], options.repeats)
 
 
 if __name__ == "__main__":
