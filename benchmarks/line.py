@@ -7,8 +7,8 @@ same objective by Clarabel and OSQP (cvxpy) as trend filtering, and by sklearn's
 dictionary of hinges, at sizes that they can do; *excess* is their objective over ours less one,
 for which our gap is the yardstick. Third table: complete paths. Fourth: the trend-filtering package
 `trendfilter` (0.3.2 on PyPI, if it is installed), which has the Huber loss; it looks for a file
-`bokeh_theme.yaml` where it is run, of which `attrs: {}` will do. Medians of wall-clock times after a
-warm-up.
+`bokeh_theme.yaml` where it is run, of which `attrs: {}` will do. Medians of wall-clock times after
+a warm-up.
 """
 
 from __future__ import annotations
