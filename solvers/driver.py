@@ -48,17 +48,20 @@ def solve(
     scope : {"local", "global"}, default="local"
         Whether the gap need only hold over what a thorough search finds, or be proved over all
         neurons. A proof is exact and fast in 1 and 2 dimensions; its worst case grows
-        exponentially with the dimension (the problem is NP-hard).
+        exponentially with the dimension (the problem is NP-hard). In 1 dimension the scope is
+        GLOBAL whatever was asked for: the proof is a scan of the data.
     time_limit : float, default=None
         Seconds, for search and proof together. What has been reached by then is returned.
     master : {"newton", "clarabel"}, default="newton"
         The dedicated method, or the conic solver Clarabel (slow, for checks).
     warm_start : RidgeSpline, default=None
-        A network to start from, in the units of the problem.
+        A network to start from, in the units of the problem. The solver for 1 dimension needs none.
     max_neurons : int, default=None
         Upper limit on the number of neurons. The certificate still refers to the unrestricted
         problem.
     max_rounds : int, default=1000
+        Rounds of column generation, in 1 dimension of the method for splines: what `n_iter` of the
+        solution counts.
     n_jobs : int, default=None
         Threads; None uses all. Results do not depend on it.
     random_state : int, default=0
