@@ -24,14 +24,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..problems.checks import Array
+from ._circle_kernels import Ints
 from ._face_kernels import faces, kinks_ahead, model_columns, norm_terms
 from .amplitudes import refit_amplitudes
 from .core import Core, Neurons, State
 from .sliding_newton import QuadraticModel, SlidingNewton, settle
 from .walls import Walls
-
-INNER = 12
-"""Most repetitions of step 3."""
 
 
 class NewtonMaster(SlidingNewton[Neurons]):
@@ -114,28 +112,12 @@ class NewtonMaster(SlidingNewton[Neurons]):
 
     def _direction(self, neurons: Neurons, q: Array, model: QuadraticModel) -> tuple[Array, Array]:
         """Return delta (K, p) and how far each neuron may follow it (K,): steps 2 and 3."""
-        walls = Walls(self.core, neurons, q, model)
-        length = np.empty(len(neurons))
-        blocker = np.empty(len(neurons), dtype=np.int64)
-        for inner in range(INNER + 1):
-            delta = walls.step()
-            slope = np.einsum("kp,kp->k", model.slopes, delta)
+        core = self.core
+
+        def ahead(delta: Array, slope: Array, length: Array, blocker: Ints) -> None:
             kinks_ahead(
-                self.core.X,
-                self.core.lift,
-                q,
-                neurons.sign,
-                neurons.amplitude,
-                neurons.planes,
-                model.role,
-                delta,
-                slope,
-                length,
-                blocker,
-            )
-            changed = walls.update()
-            blocked = np.flatnonzero(blocker >= 0)
-            if inner == INNER or not (changed or len(blocked)):
-                break
-            walls.add(blocked, blocker[blocked])
-        return delta, length
+                core.X, core.lift, q, neurons.sign, neurons.amplitude, neurons.planes, model.role,
+                delta, slope, length, blocker,
+            )  # fmt: skip
+
+        return Walls(core, neurons, q, model).follow(ahead)

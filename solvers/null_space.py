@@ -5,10 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from ..problems.checks import Array
-from .core import Neurons
+from .core import Core, Neurons
 
 CLEAR = 1e-4
 """Singular values of unit columns above it are not zero; its square is well above rounding."""
+
+
+def with_independent_columns(core: Core, neurons: Neurons) -> Neurons:
+    """Return neurons with the same fitted values up to free functions, no larger sum of amplitudes.
+
+    Caratheodory: while the columns B = sign_k P Psi_k (P removes the free functions of `core`) are
+    dependent, amplitudes move along h with B h = 0 and 1.h <= 0 until one vanishes.
+    """
+    while len(neurons) > 0:
+        root = np.sqrt(core.s)[:, None]
+        raw = core.on_rows(core.features(neurons.planes)) * neurons.sign
+        columns = core.without_affine(raw) * root
+        length = np.linalg.norm(columns, axis=0)
+        # A free function on the data: what is left of such a column is rounding.
+        useless = length <= 1e-13 * np.linalg.norm(raw * root, axis=0)
+        if useless.any():
+            neurons = neurons.take(~useless)
+            continue
+        # Columns live in the complement of the free functions, whatever rounding says.
+        dimension = core.n - core.basis.columns.shape[1]
+        null = null_space(columns / length, dimension) / length[:, None]
+        if null.shape[1] == 0:
+            break
+        neurons = drop_dependent(neurons, null)
+    return neurons
 
 
 def null_space(columns: Array, dimension: int) -> Array:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.checks import check_features
 from .core import Core, Neurons
 from .kinds import Problem, special_sparsifier
 from .merging import merge_cells
-from .null_space import drop_dependent, null_space
+from .null_space import with_independent_columns
 
 
 def sparsify(problem: Problem, network: RidgeSpline) -> RidgeSpline:
@@ -31,21 +29,4 @@ def sparsify(problem: Problem, network: RidgeSpline) -> RidgeSpline:
 
 def reduce_neurons(core: Core, neurons: Neurons) -> Neurons:
     """Return neurons of independent columns with the same fitted values; see `sparsify`."""
-    neurons = merge_cells(core, neurons.take(neurons.amplitude > 0))
-    while len(neurons) > 0:
-        root = np.sqrt(core.s)[:, None]
-        raw = core.on_rows(core.features(neurons.planes)) * neurons.sign
-        columns = core.without_affine(raw) * root
-        length = np.linalg.norm(columns, axis=0)
-        # Affine on the data: what is left of such a column is rounding.
-        useless = length <= 1e-13 * np.linalg.norm(raw * root, axis=0)
-        if useless.any():
-            neurons = neurons.take(~useless)
-            continue
-        # Columns live in the complement of the affine functions, whatever rounding says.
-        dimension = core.n - core.basis.columns.shape[1]
-        null = null_space(columns / length, dimension) / length[:, None]
-        if null.shape[1] == 0:
-            break
-        neurons = drop_dependent(neurons, null)
-    return neurons
+    return with_independent_columns(core, merge_cells(core, neurons.take(neurons.amplitude > 0)))

@@ -6,6 +6,8 @@ Schur complement of the quadratic model; see `newton_master`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..problems.checks import Array
@@ -14,6 +16,9 @@ from ._face_kernels import ABOVE, CROSSED, WALL, WAS_ACTIVE, expand
 from .cholesky import factorise, solve
 from .core import Core, Neurons
 from .sliding_newton import QuadraticModel
+
+INNER = 12
+"""Most times that walls are added in a step."""
 
 
 class Walls:
@@ -30,6 +35,24 @@ class Walls:
         self.margins, self.prices = np.zeros(0), np.zeros(0)
         self.crossed = np.zeros(0, dtype=bool)
         self.multipliers = np.zeros(0)
+
+    def follow(self, ahead: Callable[[Array, Array, Array, Ints], None]) -> tuple[Array, Array]:
+        """Return delta (K, p) and how far each neuron may follow it (K,).
+
+        `ahead` fills, for a step and its slopes, these lengths and the points that end them, -1 for
+        none; such points become walls, until nothing changes.
+        """
+        length = np.empty(len(self.neurons))
+        blocker = np.empty(len(self.neurons), dtype=np.int64)
+        for inner in range(INNER + 1):
+            delta = self.step()
+            ahead(delta, np.einsum("kp,kp->k", self.model.slopes, delta), length, blocker)
+            changed = self.update()
+            blocked = np.flatnonzero(blocker >= 0)
+            if inner == INNER or not (changed or len(blocked)):
+                break
+            self.add(blocked, blocker[blocked])
+        return delta, length
 
     def add(self, which: Ints, points: Ints) -> None:
         """Make the points walls of the neurons `which`."""

@@ -8,7 +8,7 @@ from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..amplitudes import refit_amplitudes
 from ..core import Neurons
-from ..null_space import drop_dependent, null_space
+from ..null_space import with_independent_columns
 from .core import PowerCore, lower_spline, orient, raise_neurons
 from .slide import slide
 
@@ -69,28 +69,8 @@ def merge_clusters(core: PowerCore, neurons: Neurons, steps: int, accuracy: floa
 
 
 def reduce_power(core: PowerCore, neurons: Neurons) -> Neurons:
-    """Return neurons of independent columns with the same fitted values up to polynomials.
-
-    Caratheodory: while columns B = sign_k P Psi_k are dependent, move along h, B h = 0, 1.h <= 0,
-    until an amplitude vanishes. At the end K <= n - rank A_m.
-    """
-    neurons = neurons.take(neurons.amplitude > 0.0)
-    while len(neurons) > 0:
-        root = np.sqrt(core.s)[:, None]
-        raw = core.on_rows(core.features(neurons.planes)) * neurons.sign
-        columns = core.without_affine(raw) * root
-        length = np.linalg.norm(columns, axis=0)
-        # Polynomials on the data: what is left of such a column is rounding.
-        useless = length <= 1e-13 * np.linalg.norm(raw * root, axis=0)
-        if useless.any():
-            neurons = neurons.take(~useless)
-            continue
-        dimension = core.n - core.basis.columns.shape[1]
-        null = null_space(columns / length, dimension) / length[:, None]
-        if null.shape[1] == 0:
-            break
-        neurons = drop_dependent(neurons, null)
-    return neurons
+    """Return neurons of independent columns, K <= n - rank A_m, with the same fitted values."""
+    return with_independent_columns(core, neurons.take(neurons.amplitude > 0.0))
 
 
 def sparsify_power(problem: HigherOrderProblem, network: PowerSpline) -> PowerSpline:

@@ -22,7 +22,6 @@ import numpy as np
 from ...problems.checks import Array
 from .._circle_kernels import Ints
 from .._face_kernels import model_columns
-from ..newton_master import INNER
 from ..sliding_newton import QuadraticModel, SlidingNewton, settle
 from ..walls import Walls
 from ._face_kernels import active_moments, tangents, vector_faces, vector_kinks_ahead
@@ -190,28 +189,14 @@ class VectorMaster(SlidingNewton[VectorNeurons]):
     ) -> tuple[Array, Array, Array]:
         """Return delta (K, d + 1), turns (K, D), and how far each neuron may follow (K,)."""
         walls = _VectorWalls(self.core, neurons, Q, model)
-        length = np.empty(len(neurons))
-        blocker = np.empty(len(neurons), dtype=np.int64)
-        for inner in range(INNER + 1):
-            delta = walls.step()
-            slope = np.einsum("kp,kp->k", model.slopes, delta)
+
+        def ahead(delta: Array, slope: Array, length: Array, blocker: Ints) -> None:
             vector_kinks_ahead(
-                self.core.inputs.X,
-                Q,
-                neurons.direction,
-                neurons.amplitude,
-                neurons.planes,
-                model.role,
-                delta,
-                slope,
-                length,
-                blocker,
-            )
-            changed = walls.update()
-            blocked = np.flatnonzero(blocker >= 0)
-            if inner == INNER or not (changed or len(blocked)):
-                break
-            walls.add(blocked, blocker[blocked])
+                self.core.inputs.X, Q, neurons.direction, neurons.amplitude, neurons.planes,
+                model.role, delta, slope, length, blocker,
+            )  # fmt: skip
+
+        delta, length = walls.follow(ahead)
         K, _, count = model.turns.shape
         angles = walls.step_coordinates[model.offsets[-1] :].reshape(K, count)
         return delta, np.einsum("kcm,km->kc", model.turns, angles), length
