@@ -192,8 +192,31 @@ def assemble(
     seconds : float
         Time used.
     """
-    valued = distinct([(abs(evaluate(X, q, w, b)), w, b) for w, b in points])
-    first = np.zeros(X.shape[1])
+    valued = [(abs(evaluate(X, q, w, b)), w, b) for w, b in points]
+    return assemble_valued(
+        valued,
+        X.shape[1],
+        threshold=threshold,
+        bound=bound,
+        complete=complete,
+        n_boxes=n_boxes,
+        seconds=seconds,
+    )
+
+
+def assemble_valued(
+    points: Sequence[tuple[float, Array, float]],
+    n_features: int,
+    *,
+    threshold: float,
+    bound: float,
+    complete: bool,
+    n_boxes: int,
+    seconds: float,
+) -> SupBound:
+    """Return the `SupBound` of points (|eta|, w, b); see `assemble`."""
+    valued = distinct(points)
+    first = np.zeros(n_features)
     first[0] = 1.0
     attained, weight, bias = valued[0] if valued else (0.0, first, 0.0)
     others = [(w, b) for value, w, b in valued[1:] if value > threshold]
@@ -202,7 +225,7 @@ def assemble(
         bound=max(bound, attained),
         weight=weight,
         bias=bias,
-        witnesses_weights=np.array([w for w, _ in others]).reshape(-1, X.shape[1]),
+        witnesses_weights=np.array([w for w, _ in others]).reshape(-1, n_features),
         witnesses_biases=np.array([b for _, b in others], dtype=np.float64),
         complete=complete,
         n_boxes=n_boxes,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...problems.checks import Array
 from ...problems.power.spline import truncated_power
-from ..oracle import SupBound, distinct
+from ..oracle import SupBound, assemble_valued
 from ..parallel import in_threads
 from ._box_kernels import bound_boxes
 from ._kernels import climb_plane, line_candidates
@@ -211,18 +211,11 @@ def _assemble(
     start: float,
 ) -> SupBound:
     """Return the `SupBound` whose values are recomputed at the given planes."""
-    valued = distinct([(abs(evaluate_power(X, q, order, w, b)), w, b) for w, b in points])
-    first = np.zeros(X.shape[1])
-    first[0] = 1.0
-    attained, weight, bias = valued[0] if valued else (0.0, first, 0.0)
-    others = [(w, b) for value, w, b in valued[1:] if value > threshold]
-    return SupBound(
-        attained=attained,
-        bound=max(bound, attained),
-        weight=weight,
-        bias=bias,
-        witnesses_weights=np.array([w for w, _ in others]).reshape(-1, X.shape[1]),
-        witnesses_biases=np.array([b for _, b in others], dtype=np.float64),
+    return assemble_valued(
+        [(abs(evaluate_power(X, q, order, w, b)), w, b) for w, b in points],
+        X.shape[1],
+        threshold=threshold,
+        bound=bound,
         complete=complete,
         n_boxes=n_boxes,
         seconds=time.perf_counter() - start,

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..oracle import UNIT_ROUNDOFF, Array, SupBound, distinct, null_space_defect
+from ..oracle import UNIT_ROUNDOFF, Array, SupBound, assemble_valued, null_space_defect
 from ..parallel import in_threads
 from ._kernels import sweep_anchors
 
@@ -108,16 +108,11 @@ def assemble_norms(
     seconds: float,
 ) -> SupBound:
     """Return the `SupBound` whose values are recomputed at the given points; see `assemble`."""
-    valued = distinct([(evaluate_norm(X, Q, w, b), w, b) for w, b in points])
-    attained, weight, bias = valued[0] if valued else (0.0, np.eye(1, X.shape[1])[0], 0.0)
-    others = [(w, b) for value, w, b in valued[1:] if value > threshold]
-    return SupBound(
-        attained=attained,
-        bound=max(bound, attained),
-        weight=weight,
-        bias=bias,
-        witnesses_weights=np.array([w for w, _ in others]).reshape(-1, X.shape[1]),
-        witnesses_biases=np.array([b for _, b in others], dtype=np.float64),
+    return assemble_valued(
+        [(evaluate_norm(X, Q, w, b), w, b) for w, b in points],
+        X.shape[1],
+        threshold=threshold,
+        bound=bound,
         complete=complete,
         n_boxes=n_boxes,
         seconds=seconds,
