@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -97,50 +98,74 @@ def search_block(
         D = P.shape[1]
         constant = Block(np.zeros((0, H.shape[1])), np.zeros(0), np.zeros((D, 0)), P[0].copy())
         return BlockSearch((constant,), 0.0, Scope.GLOBAL, 0, False)
-    problem = MultiOutputProblem(H, P, 1.0)
-    fit = problem.affine_fit()
-    size = float(np.abs(P - P.mean(axis=0)).max())
-    # What is left by less than rounding leaves no multiplier: alpha_max may be 0.
-    affine = float(np.abs(fit(H) - P).max()) <= 1e-12 * size
-    largest = 0.0 if affine else problem.alpha_max()
-    if largest <= 0.0:
-        return BlockSearch((as_block(H, fit),), 0.0, Scope.GLOBAL, 0, False)
-    share = SHARE
-    target, start, bound = P, None, _Bound(P - fit(H))
-    found: list[Block] = []
-    rounds, interrupted = 0, False
-    for _ in range(ROUNDS):
-        left = None if end is None else end - time.monotonic()
-        if left is not None and left <= 0.0:
-            break
-        solution = solve_multi_output(
-            MultiOutputProblem(H, target, share * largest), tol=GAP, scope=scope, warm_start=start,
-            time_limit=left, random_state=random_state,
-        )  # fmt: skip
-        rounds += 1
-        bound.take(solution.certificate)
-        start = solution.network
-        polished = _polish(H, P, start)
-        agrees = float(np.abs(polished(H) - P).max()) <= tol * size
-        if agrees:
-            found += plain_blocks(H, polished, least=0.01 * tol * size)
-        interrupted = solution.status is Status.INTERRUPTED
-        # A cheaper network than the bound allows does not exist: what remains is the tolerance.
-        if interrupted or (agrees and polished.rtv <= bound.value * (1.0 + 1e-6)):
-            break
-        smaller = max(FALL * share, LEAST_SHARE)
-        target, share = P + (smaller / share) * (target - start(H)), smaller
-    return BlockSearch(tuple(found), bound.value, bound.scope, rounds, interrupted)
+    run = _Bregman(H, P, tol=tol, scope=scope, end=end, random_state=random_state)
+    try:
+        run.descend()
+    except KeyboardInterrupt:  # between two programs
+        run.interrupted = True
+    bound = run.bound
+    return BlockSearch(tuple(run.found), bound.value, bound.scope, run.rounds, run.interrupted)
+
+
+class _Bregman:
+    """The blocks and the bound so far of a `search_block`."""
+
+    def __init__(
+        self, H: Array, P: Array, *, tol: float, scope: Scope, end: float | None, random_state: int
+    ) -> None:
+        self.H, self.P, self.tol, self.end = H, P, tol, end
+        self.options: dict[str, Any] = {"tol": GAP, "scope": scope, "random_state": random_state}
+        self.found: list[Block] = []
+        self.bound = _Bound()
+        self.rounds, self.interrupted = 0, False
+
+    def descend(self) -> None:
+        """Solve programs until the bound is met, or the time is over."""
+        H, P = self.H, self.P
+        problem = MultiOutputProblem(H, P, 1.0)
+        fit = problem.affine_fit()
+        size = float(np.abs(P - P.mean(axis=0)).max())
+        # What is left by less than rounding leaves no multiplier: alpha_max may be 0.
+        affine = float(np.abs(fit(H) - P).max()) <= 1e-12 * size
+        largest = 0.0 if affine else problem.alpha_max()
+        if largest <= 0.0:
+            self.found, self.bound.scope = [as_block(H, fit)], Scope.GLOBAL
+            return
+        share, target, start = SHARE, P, None
+        residual = P - fit(H)
+        for _ in range(ROUNDS):
+            left = None if self.end is None else self.end - time.monotonic()
+            if left is not None and left <= 0.0:
+                return
+            solution = solve_multi_output(
+                MultiOutputProblem(H, target, share * largest),
+                warm_start=start,
+                time_limit=left,
+                **self.options,
+            )
+            self.rounds += 1
+            self.interrupted = solution.status is Status.INTERRUPTED
+            self.bound.take(solution.certificate, residual)
+            start = solution.network
+            polished = _polish(H, P, start)
+            agrees = float(np.abs(polished(H) - P).max()) <= self.tol * size
+            if agrees:
+                self.found += plain_blocks(H, polished, least=0.01 * self.tol * size)
+            # A cheaper network than the bound allows does not exist: what remains is the tolerance.
+            reached = agrees and polished.rtv <= self.bound.value * (1.0 + 1e-6)
+            if self.interrupted or reached:
+                return
+            smaller = max(FALL * share, LEAST_SHARE)
+            target, share = P + (smaller / share) * (target - start(H)), smaller
 
 
 class _Bound:
     """The best bound so far; those of the better scope win."""
 
-    def __init__(self, residual: Array) -> None:
-        self.residual, self.value, self.scope = residual, 0.0, Scope.GLOBAL
-        self._seen = False
+    def __init__(self) -> None:
+        self.value, self.scope, self._seen = 0.0, Scope.LOCAL, False
 
-    def take(self, certificate: Certificate) -> None:
+    def take(self, certificate: Certificate, residual: Array) -> None:
         """Take note of sum_i Q_i.R_i / U, R the targets without their affine part.
 
         [1 H]^T Q = 0 makes it the sum over targets; without the large affine part there is less
@@ -149,7 +174,7 @@ class _Bound:
         Q, U = certificate.dual_point, certificate.sup_bound
         if Q is None or U <= 0.0:
             return
-        terms = Q * self.residual
+        terms = Q * residual
         rounding = (terms.size + 8) * np.finfo(float).eps * float(np.abs(terms).sum())
         value = (float(terms.sum()) - rounding) / float(U) * (1.0 - 4.0 * np.finfo(float).eps)
         better = certificate.scope is Scope.GLOBAL and self.scope is not Scope.GLOBAL

@@ -70,7 +70,7 @@ class LayerCompression:
     rounds : int
         Convex programs solved.
     interrupted : bool
-        Whether Ctrl-C ended the search; the result is valid.
+        Whether Ctrl-C ended the search or the thinning; the result is valid.
     """
 
     layers: tuple[Layer, ...]
@@ -162,15 +162,18 @@ def compress_layer(
     # Relative to how much the block's outputs vary: constants are free.
     spread = float(np.abs(P - P.mean(axis=0)).max(initial=0.0))
     allowed = max(tol * spread, 64.0 * np.finfo(float).eps * float(np.abs(P).max(initial=0.0)))
-    best, change = old, 0.0
+    best, change, interrupted = old, 0.0, found.interrupted
     searched = (block for start in found.blocks for block in _with_thinner(H, start))
-    for block in chain(_thinned(H, old, least=0.01 * tol * spread), searched):
-        if not _narrower(block, best, old) or np.abs(block(H) - P).max() > allowed:
-            continue
-        after = layer_inputs(with_block(network, number, block), inputs)[-1]
-        moved = float(np.abs(after - values[-1]).max(initial=0.0)) / size
-        if moved <= tol:
-            best, change = block, moved
+    try:
+        for block in chain(_thinned(H, old, least=0.01 * tol * spread), searched):
+            if not _narrower(block, best, old) or np.abs(block(H) - P).max() > allowed:
+                continue
+            after = layer_inputs(with_block(network, number, block), inputs)[-1]
+            moved = float(np.abs(after - values[-1]).max(initial=0.0)) / size
+            if moved <= tol:
+                best, change = block, moved
+    except KeyboardInterrupt:
+        interrupted = True  # the best so far has the outputs that it must have
     return LayerCompression(
         layers=with_block(network, number, best),
         index=number,
@@ -183,7 +186,7 @@ def compress_layer(
         certificate=BlockCertificate(best.path_norm, found.lower_bound, found.scope),
         output_change=change,
         rounds=found.rounds,
-        interrupted=found.interrupted,
+        interrupted=interrupted,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from radontv.problems import Scope
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.problems.vector.multinomial_loss import MultinomialLoss
-from radontv.solvers import layer_training
+from radontv.solvers import layer_search, layer_training
 from radontv.solvers import layers as layers_module
 from radontv.solvers.layer_affine import affine_block, as_block, as_network, choose_sides
 from radontv.solvers.layer_blocks import Block, block_of, check_layers, layer_inputs
@@ -587,3 +587,26 @@ def test_as_block_equals_the_network_on_the_data() -> None:
     network = as_network(random_block(0, 3, 4, 2))
     network = network.with_affine(rng.standard_normal((3, 2)), rng.standard_normal(2))
     np.testing.assert_allclose(as_block(H, network)(H), network(H), atol=1e-12)
+
+
+@pytest.mark.parametrize("where", ["alpha_max", "solve_multi_output", "fold_active", "thin_units"])
+def test_compression_that_is_interrupted_keeps_the_outputs(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.random.default_rng(3).standard_normal((40, 3))
+    layers, gone = redundant(random_layers(3, 8, 2), 0, X, "duplicate")
+    calls = []
+
+    def interrupt(*args: Any, **options: Any) -> Any:
+        calls.append(where)
+        raise KeyboardInterrupt
+
+    owner = {"alpha_max": MultiOutputProblem, "solve_multi_output": layer_search}
+    monkeypatch.setattr(owner.get(where, layers_module), where, interrupt)
+    found = compress_layer(layers, X, 0)
+    assert calls and found.interrupted
+    assert found.width_before == len(layers[0][1]) and found.width_after <= found.width_before
+    np.testing.assert_allclose(outputs(found.layers, X), outputs(layers, X), rtol=0, atol=1e-9)
+    if where in ("alpha_max", "solve_multi_output"):
+        assert found.width_after <= found.width_before - gone
+        assert found.certificate.lower_bound == 0.0 and found.certificate.scope is Scope.LOCAL
