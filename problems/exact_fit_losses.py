@@ -31,7 +31,8 @@ class BandLoss(ResidualLoss):
     smoothness: ClassVar[float] = np.inf
 
     @property
-    def _radius(self) -> float:
+    def radius(self) -> float:
+        """Residual up to which the constraint is met."""
         raise NotImplementedError
 
     def check_feasible(self, X: Array, y: Array) -> None:
@@ -40,7 +41,7 @@ class BandLoss(ResidualLoss):
         order = np.lexsort((y, inverse))
         first = np.flatnonzero(np.diff(inverse[order], prepend=-1))
         width = np.maximum.reduceat(y[order], first) - np.minimum.reduceat(y[order], first)
-        if width.max(initial=0.0) > 2.0 * self._radius:
+        if width.max(initial=0.0) > 2.0 * self.radius:
             at = int(np.argmax(width))
             rows = np.flatnonzero(inverse == at)[:2].tolist()
             raise ValueError(
@@ -54,7 +55,7 @@ class BandLoss(ResidualLoss):
 
     def value(self, y: Array, z: Array) -> Array:
         """Return 0 where the constraint is met, else infinity."""
-        return np.where(np.abs(y - z) <= self._radius + slack(y), 0.0, np.inf)
+        return np.where(np.abs(y - z) <= self.radius + slack(y), 0.0, np.inf)
 
     def gradient(self, y: Array, z: Array) -> Array:
         """Return 0, a subgradient inside the tube."""
@@ -66,25 +67,32 @@ class BandLoss(ResidualLoss):
 
     def conjugate(self, y: Array, v: Array) -> Array:
         """Return y v + epsilon |v|."""
-        return inside(v, -np.inf, np.inf, y * v + self._radius * np.abs(v))
+        return inside(v, -np.inf, np.inf, y * v + self.radius * np.abs(v))
 
     def fenchel_gap(self, y: Array, z: Array, p: Array) -> Array:
-        """Return epsilon |p| - p r, infinite outside of the tube."""
-        r: Array = np.clip(y - z, -self._radius, self._radius)
-        return self.value(y, z) + np.abs(p) * (self._radius - np.where(p >= 0, r, -r))
+        """Return epsilon |p| - p r, infinite outside of the tube.
+
+        What counts as met may be beyond the tube by some e with |e| <= `slack`: -p e is left out
+        where it is negative, so that no gap is too small.
+        """
+        r: Array = y - z
+        within = np.clip(r, -self.radius, self.radius)
+        beyond = np.maximum(-p * (r - within), 0.0)
+        gap = np.abs(p) * (self.radius - np.where(p >= 0, within, -within))
+        return self.value(y, z) + gap + beyond
 
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return (|r| + epsilon) radius."""
-        return (np.abs(y - z) + self._radius) * radius
+        return (np.abs(y - z) + self.radius) * radius
 
     def multiplier(self, y: Array, v: Array, mu: float) -> Array:
         """Return sign(r) max(|r| - epsilon, 0) / mu, r = y - v."""
         r: Array = y - v
-        return np.sign(r) * np.maximum(np.abs(r) - self._radius, 0.0) / mu
+        return np.sign(r) * np.maximum(np.abs(r) - self.radius, 0.0) / mu
 
     def at_kink(self, y: Array, p: Array) -> np.ndarray:
         """Return p != 0; a tube of radius 0 is a kink all along."""
-        kink: np.ndarray = (p != 0.0) | (self._radius == 0.0)
+        kink: np.ndarray = (p != 0.0) | (self.radius == 0.0)
         return kink
 
 
@@ -105,7 +113,8 @@ class TubeLoss(BandLoss):
         object.__setattr__(self, "epsilon", as_positive("epsilon", self.epsilon))
 
     @property
-    def _radius(self) -> float:
+    def radius(self) -> float:
+        """Residual up to which the constraint is met."""
         return self.epsilon
 
 
@@ -116,5 +125,6 @@ class InterpolationLoss(BandLoss):
     name: ClassVar[str] = "interpolation"
 
     @property
-    def _radius(self) -> float:
+    def radius(self) -> float:
+        """Residual up to which the constraint is met."""
         return 0.0

@@ -189,7 +189,7 @@ def _allowed(problem: RadonTVProblem) -> float:
     """Return the radius of the tube, with what counts as met."""
     loss = problem.loss
     assert isinstance(loss, BandLoss)
-    return loss._radius + slack(problem.live_targets)
+    return loss.radius + slack(problem.live_targets)
 
 
 def _affine_misfit(core: Core) -> float:
