@@ -15,6 +15,7 @@ from ._slab_kernels import explore_slabs
 from .climb import climb
 from .frontier import Frontier, Ints, measure, root_boxes
 from .oracle import MAX_WITNESSES, UNIT_ROUNDOFF, Array, evaluate
+from .proof_state import ProofState, remaining_seconds
 
 BOXES_PER_JOB = 1024
 MAX_RETURNED = 4096
@@ -193,6 +194,28 @@ class Search:
         """Return the largest bound of a box that is not proved below the goal."""
         return max((float(job.bounds.max()) for job in self.open_jobs()), default=-math.inf)
 
+    def state(self, seconds: float, margin: float) -> ProofState:
+        """Return how far the search is after so many seconds, outside of `start_round`."""
+        with self.lock:
+            jobs, level, n_boxes = self.open_jobs(), max(self.level, self.goal), self.n_boxes
+        n_open, top, share = 0, level, 0.0
+        for job in jobs:
+            above = job.bounds > level
+            n_open += int(np.count_nonzero(above))
+            top = max(top, float(job.bounds.max(initial=0.0)))
+            share += measure(job.boxes[above]) if self.divides_space(job) else 0.0
+        share = min(share / self.volume, 1.0)
+        return ProofState(top + margin, n_boxes, n_open, remaining_seconds(seconds, share))
+
+    @property
+    def volume(self) -> float:
+        """Volume of the boxes that a search begins with, see `measure`."""
+        return 2.0 * measure(root_boxes(self.X.shape[1]))
+
+    def divides_space(self, job: Job) -> bool:
+        """Return whether its boxes are parts of those that a search begins with."""
+        return job.anchor < 0
+
     def snapshot(self, digest: str, seconds: float, margin: float) -> Frontier:
         """Return what is left to do, consistent at any moment outside of `start_round`."""
         with self.lock:
@@ -206,7 +229,7 @@ class Search:
         anchors = np.repeat(np.array([job.anchor for job in jobs], dtype=np.int64), counts)
         signs = np.repeat(np.array([job.sign for job in jobs]), counts)
         slabs = (bounds > level) & (anchors < 0)
-        share = min(measure(boxes[slabs]) / (2.0 * measure(root_boxes(d))), 1.0)
+        share = min(measure(boxes[slabs]) / self.volume, 1.0)
         return Frontier(
             digest, level, anchors, signs, boxes, bounds, np.array(leads).reshape(-1, d), n_boxes,
             seconds, margin, share,

@@ -27,6 +27,7 @@ from .box_search import N_LEADS, Search, jobs_of, root_jobs
 from .climb import climb
 from .frontier import Frontier, digest_of
 from .oracle import Array, SupBound, assemble, rounding_margin
+from .proof_state import Reporter, Watch
 from .sweep import sup_eta_1d
 
 POLL_SECONDS = 0.05
@@ -96,7 +97,7 @@ def branch_and_bound(
     stop_at_violation: bool = True,
     memory_limit: float = MEMORY_LIMIT,
     resume: Frontier | None = None,
-    watch: Callable[[Frontier], None] | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Prove ``|eta(w, b)| <= threshold``, find a violation, or return the best bound in time.
 
@@ -154,7 +155,10 @@ def branch_and_bound(
         )
         search.leads += [(0.0, w / np.linalg.norm(w)) for w in starts]
         search.follow_leads()
-    clock = _Clock(start, pause=1.0)
+    report = Reporter(
+        watch,
+        lambda: search.snapshot(digest, before + time.perf_counter() - start, margin),
+    )
 
     def ended() -> bool:
         now = time.perf_counter()
@@ -162,11 +166,6 @@ def branch_and_bound(
         late = now - search.first_violation > 0.2 * (search.first_violation - start)
         over = time_limit is not None and now - start > time_limit
         return late or over or (should_stop is not None and should_stop())
-
-    def report(*, last: bool = False) -> None:
-        if watch is not None and (last or clock.due()):
-            watch(search.snapshot(digest, before + time.perf_counter() - start, margin))
-            clock.rest()
 
     interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
@@ -178,7 +177,7 @@ def branch_and_bound(
             search.stop.set()
     if search.held:
         raise RuntimeError("a worker of branch_and_bound failed; its boxes are lost.")
-    report(last=True)
+    report(now=True)
     directions = [w for _, w in [*search.points, *search.leads]] or [np.eye(X.shape[1])[0]]
     bound = max(search.level, search.goal, min(search.open_bound(), initial)) + margin
     result = assemble(
@@ -210,20 +209,3 @@ def _resume(search: Search, frontier: Frontier | None, digest: str) -> float:
     search.n_boxes = frontier.n_boxes
     search.leads = [(0.0, w) for w in frontier.leads[:N_LEADS]]
     return frontier.seconds
-
-
-@dataclass
-class _Clock:
-    """Says when to report: about once a second, and never for more than a tenth of the time."""
-
-    last: float
-    pause: float
-    began: float = 0.0
-
-    def due(self) -> bool:
-        self.began = time.perf_counter()
-        return self.began - self.last > self.pause
-
-    def rest(self) -> None:
-        self.last = time.perf_counter()
-        self.pause = max(self.pause, 10.0 * (self.last - self.began))

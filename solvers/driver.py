@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from .events import Callback, as_callbacks
 from .kinds import Problem, special_solver
 from .line.driver import is_line, solve_on_line
 from .parallel import count_threads
+from .scalar_method import ScalarMethod
 from .solution import Solution
 
 LARGE = 4000
@@ -81,6 +83,7 @@ def solve(
         For options that are unknown or out of range, and for problems without a minimiser, as
         logistic regression of separable classes; the message names the remedy.
     """
+    start = time.perf_counter()
     if not isinstance(problem, RadonTVProblem):
         special = special_solver(problem)
         if master != "newton":
@@ -99,6 +102,7 @@ def solve(
         )
         return found
     _check(problem, max_rounds, random_state, warm_start)
+    tol, scope, callbacks = as_positive("tol", tol), as_scope(scope), as_callbacks(callback)
     if time_limit is not None:
         as_positive("time_limit", time_limit)
     if max_neurons is not None:
@@ -109,25 +113,29 @@ def solve(
         if master == "newton" and max_neurons is None and is_line(problem):
             return solve_on_line(
                 problem,
-                tol=as_positive("tol", tol),
-                scope=as_scope(scope),
+                tol=tol,
+                scope=scope,
                 time_limit=time_limit,
                 max_rounds=max_rounds,
-                callbacks=as_callbacks(callback),
+                callbacks=callbacks,
             )
-        return ColumnGeneration(
+        method = ScalarMethod(
             problem,
-            tol=as_positive("tol", tol),
-            scope=as_scope(scope),
-            time_limit=time_limit,
             master=master,
             warm_start=warm_start,
             max_neurons=max_neurons,
-            max_rounds=max_rounds,
             n_jobs=n_jobs,
             random_state=random_state,
-            callbacks=as_callbacks(callback),
-        ).run()
+        )
+        return ColumnGeneration(
+            method,
+            tol=tol,
+            scope=scope,
+            time_limit=time_limit,
+            max_rounds=max_rounds,
+            callbacks=callbacks,
+            start=start,
+        ).run(Solution)
 
 
 def _check(problem: Any, max_rounds: Any, random_state: Any, warm_start: Any) -> None:

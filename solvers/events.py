@@ -29,7 +29,7 @@ class Event:
     violation : float
         sup |eta| / alpha - 1 as far as known; 0 or less at an optimum.
     stage : str
-        "search" after a search, "proving" about once a second during a proof by boxes, "proof"
+        "search" after a search, "proving" about once a second during a long proof, "proof"
         after a proof.
     n_boxes : int
         Boxes examined by the proof of this round.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..problems.atomic_files import whole_file
 from .oracle import Array
+from .proof_state import remaining_seconds
 
 Ints = NDArray[np.int64]
 FORMAT = "radontv-frontier-2"
@@ -80,8 +80,7 @@ class Frontier:
         the share of the tree that is done (Knuth, "Estimating the efficiency of backtrack
         programs", 1975). Hard boxes come last: expect more.
         """
-        done = 1.0 - self.share
-        return self.seconds * self.share / done if done > 0.0 else math.inf
+        return remaining_seconds(self.seconds, self.share)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; a crash while writing leaves the previous one."""

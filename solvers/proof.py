@@ -17,9 +17,11 @@ from .core import Core, Neurons
 from .events import Callback, all_of, as_callbacks
 from .frontier import Frontier, saved_state
 from .kinds import Problem, special_prover
+from .method import DualCore
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing_choice import get_pricing
+from .proof_state import Watch
 from .proof_watcher import ProofWatcher
 from .sweep import sup_eta_1d, sup_eta_2d
 from .sweep_3d import sup_eta_3d
@@ -42,7 +44,7 @@ def bound_sup(
     stop_at_violation: bool = True,
     memory_limit: float = MEMORY_LIMIT,
     resume: Frontier | None = None,
-    watch: Callable[[Frontier], None] | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a proved bound on sup |eta_q|: scan (1-D), sweep (2-D, small 3-D) or boxes.
 
@@ -54,8 +56,10 @@ def bound_sup(
         Dual point with [1 X]^T q = 0, at the points.
     threshold : float
         What is to be proved; branch and bound stops there, the exact oracles return the sup.
-    memory_limit, resume, watch
-        See `branch_and_bound`; the exact oracles have no use for them.
+    memory_limit, resume
+        See `branch_and_bound`; others have no use for them.
+    watch : callable, optional
+        Receives a `Progress` about once a second, and at the end; not during scans and sweeps.
     """
     if core.d == 0 or not np.any(q):
         return SupBound(
@@ -72,6 +76,7 @@ def bound_sup(
             n_jobs=n_threads,
             should_stop=should_stop,
             stop_at_violation=stop_at_violation,
+            watch=watch,
         )
     if core.l1:
         from .l1.proof import sup_eta_l1
@@ -84,6 +89,7 @@ def bound_sup(
             n_jobs=n_threads,
             should_stop=should_stop,
             stop_at_violation=stop_at_violation,
+            watch=watch,
         )
     if core.d == 1:
         return sup_eta_1d(core.X, q, threshold=threshold)
@@ -106,7 +112,7 @@ def bound_sup(
 
 
 def proof_threshold(
-    core: Core, q: Array, value: float, slack: float, *, constant: float = 0.0
+    core: DualCore, q: Array, value: float, slack: float, *, constant: float = 0.0
 ) -> float:
     """Return the largest U >= alpha for which a proof of sup |eta_q| <= U leaves a gap <= slack.
 
@@ -166,7 +172,7 @@ def prove(
     memory_limit : float, default=1024
         MiB of open boxes; above it the proof goes depth first, which lowers its bound more slowly.
     callback : callable or sequence of callables, default=None
-        Receives an `Event` about once a second; returning True ends the proof.
+        Receives an `Event` about once a second during a proof by boxes; returning True ends it.
 
     Returns
     -------
@@ -184,11 +190,11 @@ def prove(
     """
     if not isinstance(problem, RadonTVProblem):
         prover = special_prover(problem)
-        if checkpoint is not None or callback is not None:
-            raise ValueError("checkpoint and callback are for RadonTVProblem; leave them out.")
+        if checkpoint is not None:
+            raise ValueError("checkpoint is for RadonTVProblem; leave it out.")
         proved: Certificate = prover(
             problem, network, tol=tol, time_limit=time_limit, n_jobs=n_jobs,
-            random_state=random_state,
+            random_state=random_state, callback=callback,
         )  # fmt: skip
         return proved
     check_features(problem, network, "network")
@@ -218,7 +224,19 @@ def prove(
         attained * (1.0 + 0.1 * tol),
     )
     left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 0.0)
-    watcher = ProofWatcher(problem, network, q, checkpoint, all_of(callbacks), start)
+
+    def certify(bound: float) -> Certificate:
+        raised = reduction.raise_bound(bound, q)
+        return problem.certificate(network, raised, Scope.GLOBAL, dual_point=q)
+
+    watcher = ProofWatcher(
+        certify,
+        alpha=problem.alpha,
+        n_neurons=network.n_neurons,
+        callback=all_of(callbacks),
+        start=start,
+        checkpoint=checkpoint,
+    )
     found = bound_sup(
         core,
         core.on_points(lowered),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic, TypeVar
 
 from ..problems import Certificate, RidgeSpline
+from ..problems.power.spline import PowerSpline
 from .events import Event
+
+Network = TypeVar("Network")
 
 
 class Status(Enum):
@@ -35,7 +39,23 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class Solution:
+class Answer(Generic[Network]):
+    """A network with its certificate, and how it was reached; see `Solution`."""
+
+    network: Network
+    certificate: Certificate
+    status: Status
+    n_iter: int
+    history: tuple[Event, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        effort = f"after {self.n_iter} rounds, {self.seconds:.2f} s"
+        return f"{self.certificate} {effort}. {self.status.value}"
+
+
+@dataclass(frozen=True)
+class Solution(Answer[RidgeSpline]):
     """A network with its certificate.
 
     Attributes
@@ -54,12 +74,10 @@ class Solution:
     """
 
     network: RidgeSpline
-    certificate: Certificate
-    status: Status
-    n_iter: int
-    history: tuple[Event, ...]
-    seconds: float
 
-    def __str__(self) -> str:
-        effort = f"after {self.n_iter} rounds, {self.seconds:.2f} s"
-        return f"{self.certificate} {effort}. {self.status.value}"
+
+@dataclass(frozen=True)
+class PowerSolution(Answer[PowerSpline]):
+    """A spline of order m with its certificate; its attributes are those of a `Solution`."""
+
+    network: PowerSpline

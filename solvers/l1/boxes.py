@@ -12,6 +12,7 @@ import numpy as np
 from ...problems.checks import Array
 from ..oracle import UNIT_ROUNDOFF, SupBound, assemble
 from ..parallel import in_threads
+from ..proof_state import ProofState, Reporter, Watch, remaining_seconds
 from ._ascent_kernels import ascend_all
 from ._box_kernels import split_boxes
 from .dictionary import MAX_MOVES, constraints
@@ -65,6 +66,14 @@ class OpenBoxes:
         """The loosest class with boxes, -1 if there is none."""
         return max((k for k in range(LEVELS) if self.parts[k]), default=-1)
 
+    def volume(self) -> float:
+        """Return the volume of all boxes, within the faces of the cube that they are parts of."""
+        total = 0.0
+        for boxes, _ in (item for part in self.parts for item in part):
+            half = boxes[:, boxes.shape[1] // 2 : -1]
+            total += float(np.where(half > 0.0, 2.0 * half, 1.0).prod(axis=1).sum())
+        return total
+
     def bound(self) -> float:
         """Return the largest bound of an open box, -inf if there is none."""
         stack = next((p for p in reversed(self.parts) if p), [])
@@ -95,6 +104,7 @@ def bound_boxes(
     stop_at_violation: bool = True,
     memory_limit: float = MEMORY_LIMIT,
     visited: int = 0,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Prove |eta| <= threshold for |w|_1 = 1, find a violation, or return the best bound in time.
 
@@ -104,7 +114,7 @@ def bound_boxes(
 
     Parameters
     ----------
-    X, q, threshold, time_limit, n_jobs, should_stop, stop_at_violation
+    X, q, threshold, time_limit, n_jobs, should_stop, stop_at_violation, watch
         See `l1_proof.sup_eta_l1`. T is raised above what is attained.
     margin : float
         `l1_proof.l1_margin`.
@@ -134,8 +144,18 @@ def bound_boxes(
     room = memory_limit * 2**20 / (8 * (2 * d + 4))
     n_boxes, violated, interrupted = visited, attained > threshold, False
     held: tuple[OpenBoxes, Array, Array] | None = None
+
+    def state() -> ProofState:
+        top = max(boxes.bound() for boxes in open_by_sign.values())
+        n_open = sum(boxes.count for boxes in open_by_sign.values())
+        share = sum(boxes.volume() for boxes in open_by_sign.values()) / (2.0 * d * 2.0**d)
+        remaining = remaining_seconds(time.perf_counter() - start, min(share, 1.0))
+        return ProofState(min(max(T, top) + margin, bound), n_boxes, n_open, remaining)
+
+    report = Reporter(watch, state)
     try:
         while any(boxes.count for boxes in open_by_sign.values()):
+            report()
             late = time_limit is not None and time.perf_counter() - start > time_limit
             if late or (should_stop is not None and should_stop()):
                 break

@@ -28,6 +28,7 @@ import numpy as np
 from ...problems.checks import Array
 from ..oracle import UNIT_ROUNDOFF, SupBound, assemble, null_space_defect
 from ..parallel import in_threads
+from ..proof_state import Progress, ProofState, Reporter, Watch, remaining_seconds
 from ._kernels import DEPENDENT, scan_pencils
 from .boxes import bound_boxes
 
@@ -94,6 +95,7 @@ def sup_eta_l1(
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
     scan_seconds: float = SCAN_SECONDS,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a proved bound on sup |eta(w, b)| over |w|_1 = 1, and planes above the threshold.
 
@@ -111,6 +113,8 @@ def sup_eta_l1(
         Threads.
     should_stop : callable, optional
         Polled between pieces of work.
+    watch : callable, optional
+        Receives a `Progress` about once a second.
     stop_at_violation : bool, default True
         Whether boxes may stop soon after the first value above the threshold.
     scan_seconds : float
@@ -151,7 +155,13 @@ def sup_eta_l1(
             n_jobs=n_jobs,
             should_stop=should_stop,
             stop_at_violation=stop_at_violation,
+            watch=tell,
         )
+
+    def tell(state: Progress) -> None:
+        if watch is not None:
+            n_boxes = visited + state.n_boxes
+            watch(ProofState(min(bound, state.bound), n_boxes, state.n_open, state.remaining))
 
     fits = d <= 2 or seconds <= min(scan_seconds, 0.5 * (end - start))
     if not fits or (d > 2 and seconds > AT_ONCE):
@@ -163,7 +173,7 @@ def sup_eta_l1(
         interrupted = found.interrupted
     if fits and not (decided() or interrupted or (should_stop is not None and should_stop())):
         try:
-            scan = scan_vertices(X, q, n_jobs, math.inf if d <= 2 else end, should_stop)
+            scan = scan_vertices(X, q, n_jobs, math.inf if d <= 2 else end, should_stop, tell)
         except KeyboardInterrupt:
             scan, interrupted = Scan(math.inf, np.zeros((0, d + 1)), 0, False), True
         planes = np.vstack([scan.planes, *[np.append(w, b)[None] for w, b in points]])
@@ -222,6 +232,7 @@ def scan_vertices(
     n_jobs: int,
     deadline: float = math.inf,
     should_stop: Callable[[], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Scan:
     """Visit the pencils of k - 1 points with sigma q_j < 0 and support size k = 2 .. d.
 
@@ -233,7 +244,8 @@ def scan_vertices(
     |w|_1 by k^1/2 times it.
 
     Points with V <= 1e-13 are taken as dependent: moving them by a relative 1e-13 makes them so.
-    If there are any, eta is granted that movement.
+    If there are any, eta is granted that movement. Nothing is proved before the end: `watch` hears
+    an infinite bound.
     """
     d = X.shape[1]
     reach = 2.0 * float(np.linalg.norm(X, axis=1).max(initial=0.0))
@@ -264,9 +276,18 @@ def scan_vertices(
         plane[list(support)], plane[d] = best[:k], best[k]
         return bound, pencils, dependent, plane
 
-    bound, pencils, dependent, planes = 0.0, 0, 0, []
+    bound, pencils, dependent, planes, done = 0.0, 0, 0, list[Array](), 0
+    start = time.perf_counter()
+
+    def state() -> ProofState:
+        remaining = remaining_seconds(time.perf_counter() - start, 1.0 - done / len(tasks))
+        return ProofState(math.inf, pencils, len(tasks) - done, remaining)
+
+    report = Reporter(watch, state)
     for one, count, skipped, plane in in_threads(visit, tasks, n_jobs):
         bound, pencils, dependent = max(bound, one), pencils + count, dependent + skipped
+        done += 1
+        report()
         if count:
             size = np.abs(plane[:d]).sum()
             planes.append(plane / size)

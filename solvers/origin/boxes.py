@@ -29,7 +29,9 @@ from ..box_search import (
     jobs_of,
 )
 from ..branch_and_bound import MEMORY_LIMIT, Crew
+from ..frontier import measure
 from ..oracle import MAX_WITNESSES, Array, SupBound
+from ..proof_state import ProofState, Reporter, Watch, at_bound
 from .lines import Lines, affordable_lines
 from .rows import OriginRows, in_units, origin_margin, values_at
 from .search import OriginSearch
@@ -56,6 +58,16 @@ class _Sphere(Search):
             # sigma eta(w) <= sum_{sigma q_i > 0} |q_i| ||x_i||
             bound = np.full(d, float(np.maximum(sign * self.q, 0.0) @ norms))
             self.parked += [Job(side, sign, boxes, bound) for side in (0, 1)]
+
+    @property
+    def volume(self) -> float:
+        """Volume of the boxes of both signs and both sides."""
+        d = self.X.shape[1]
+        return 4.0 * measure(np.hstack([np.eye(d), 1.0 - np.eye(d)]))
+
+    def divides_space(self, job: Job) -> bool:
+        """Return True: there are no other boxes than those of directions."""
+        return True
 
     def run(self, job: Job) -> None:
         """Explore the boxes of a job for at most about 50 ms and file what is left of it."""
@@ -121,6 +133,7 @@ def bound_by_boxes(
     ended: Callable[[], bool] = lambda: False,
     stop_at_violation: bool = True,
     max_boxes: int | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Prove ``|eta| <= threshold``, find a violation, or return the best bound in time.
 
@@ -135,7 +148,7 @@ def bound_by_boxes(
         In original units.
     start : float
         Time the search began.
-    n_jobs, ended, stop_at_violation, max_boxes
+    n_jobs, ended, stop_at_violation, max_boxes, watch
         See `sup_eta_origin`.
     """
     none = np.zeros((0, rows.X.shape[1]))
@@ -165,17 +178,23 @@ def bound_by_boxes(
         # A little longer after a violation: further ones save the caller whole rounds.
         return ended() or now - search.first_violation > 0.2 * (search.first_violation - start)
 
+    def state() -> ProofState:
+        inner = search.state(time.perf_counter() - start, margin)
+        return at_bound(inner, rows.raised(min(inner.bound, rows.cheap)))
+
+    report = Reporter(watch, state)
     interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
         try:
             if not search.stop.is_set():
-                Crew(search, pool, n_jobs, over, lambda: None).descend()
+                Crew(search, pool, n_jobs, over, report).descend()
         except KeyboardInterrupt:
             interrupted = True  # Leaving the block waits for the workers.
         finally:
             search.stop.set()
     if search.held:
         raise RuntimeError("a worker of sup_eta_origin failed; its boxes are lost.")
+    report(now=True)
     directions = [w for _, w in [*search.points, *search.leads]]
     ends = list(search.ascent.climb(rows.q, np.array(directions))) if directions else []
     bound = max(search.level, search.goal, min(search.open_bound(), rows.cheap)) + margin

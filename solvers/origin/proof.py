@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..oracle import Array, SupBound
+from ..proof_state import Watch
 from .boxes import bound_by_boxes
 from .rows import OriginRows
 from .sweep import Swept, sweep_1, sweep_2, sweep_3
@@ -32,6 +33,7 @@ def sup_eta_origin(
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
     max_boxes: int | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a proved bound on ``sup |eta(w)|`` over all unit w, and where |eta| is largest.
 
@@ -51,6 +53,8 @@ def sup_eta_origin(
         Polled about every 50 ms from the calling thread, or between the circles of a sweep.
     stop_at_violation, max_boxes
         See `branch_and_bound`.
+    watch : callable, optional
+        Receives a `Progress` about once a second, and at the end, where boxes are used.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def sup_eta_origin(
     if r > 3 or (r == 3 and len(rows.q) > MOST_SWEPT):
         return bound_by_boxes(
             rows, threshold, start=start, n_jobs=n_jobs, ended=ended,
-            stop_at_violation=stop_at_violation, max_boxes=max_boxes,
+            stop_at_violation=stop_at_violation, max_boxes=max_boxes, watch=watch,
         )  # fmt: skip
     interrupted = False
     swept = Swept(np.zeros((0, r)), math.inf if r else 0.0, 0, complete=r == 0)

@@ -154,6 +154,12 @@ class OriginRows:
         scaled = float(in_units(threshold, -self.exponent))
         return max((scaled - self.moved) / self.stretch * (1 - 16 * UNIT_ROUNDOFF), 0.0)
 
+    def raised(self, bound: float) -> float:
+        """Return the bound for the original rows, rounded up, from one for the reduced rows."""
+        raised = (bound * self.stretch + self.moved) * (1 + 4 * UNIT_ROUNDOFF)
+        # A number below the normal range was rounded.
+        return math.nextafter(float(in_units(raised, self.exponent)), math.inf)
+
     def report(
         self,
         directions: Sequence[Array],
@@ -193,10 +199,7 @@ class OriginRows:
                 break
         attained = in_units(values, self.exponent)
         others = [k for k in kept[1:] if attained[k] > threshold]
-        raised = (bound * self.stretch + self.moved) * (1 + 4 * UNIT_ROUNDOFF)
-        raised = float(in_units(raised, self.exponent))
-        # A number below the normal range was rounded.
-        raised = math.nextafter(raised, math.inf) if len(self.q) else 0.0
+        raised = self.raised(bound) if len(self.q) else 0.0
         return SupBound(
             attained=float(attained[kept[0]]),
             bound=max(raised, float(attained[kept[0]])),

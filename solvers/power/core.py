@@ -46,6 +46,13 @@ class PowerCore(Core):
         """Whether polynomials take any values at the points: then A_m^T q = 0 means eta = 0."""
         return self.d == 0 or self.n <= self.basis.columns.shape[1]
 
+    def best_scale(self, q: Array, sup: float) -> float:
+        """Return the t with |t| sup <= alpha that maximises D(t q); 1 where eta = 0.
+
+        There any t is feasible, but a large one takes t q out of the null space by rounding.
+        """
+        return super().best_scale(q, sup) if sup > 0.0 else 1.0
+
     def features(self, planes: Array) -> Array:
         """Return psi_m(w_k.x_i - b_k), shape (n, n_neurons)."""
         return truncated_power(self.lifted @ planes.T, self.order)

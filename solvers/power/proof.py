@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from math import factorial
 
 import numpy as np
@@ -13,9 +14,12 @@ from ...problems.checks import Array, as_positive
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..core import Core, Neurons
+from ..events import Callback, all_of, as_callbacks
 from ..oracle import UNIT_ROUNDOFF, SupBound
 from ..parallel import count_threads
 from ..proof import bound_sup, proof_threshold, search_sup
+from ..proof_state import Watch
+from ..proof_watcher import ProofWatcher
 from .core import PowerCore, lower_spline
 from .margin import power_margin
 from .search import PowerSearch
@@ -33,6 +37,8 @@ def bound_power_sup(
     time_limit: float | None = None,
     n_threads: int = 1,
     stop_at_violation: bool = True,
+    should_stop: Callable[[], bool] | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a proved bound on sup |eta_q|: scan (1-D) or boxes; order 2 has its own oracles.
 
@@ -44,6 +50,8 @@ def bound_power_sup(
         Dual point with A_m^T q = 0, at the points.
     threshold : float
         What is to be proved.
+    time_limit, n_threads, stop_at_violation, should_stop, watch
+        See `sup_power_boxes`; a scan has no use for them.
     """
     d = core.d
     if core.only_polynomials or not np.any(q):
@@ -59,6 +67,8 @@ def bound_power_sup(
             time_limit=time_limit,
             n_threads=n_threads,
             stop_at_violation=stop_at_violation,
+            should_stop=should_stop,
+            watch=watch,
         )
     if d == 1:
         return sup_power_1d(core.X, q, core.order, threshold=threshold)
@@ -70,6 +80,8 @@ def bound_power_sup(
         time_limit=time_limit,
         n_threads=n_threads,
         stop_at_violation=stop_at_violation,
+        should_stop=should_stop,
+        watch=watch,
     )
 
 
@@ -122,6 +134,7 @@ def prove_higher_order(
     time_limit: float | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
+    callback: Callback | Sequence[Callback] | None = None,
 ) -> Certificate:
     """Return a certificate of scope GLOBAL for any spline: its gap holds over all atoms.
 
@@ -136,6 +149,8 @@ def prove_higher_order(
         Seconds; a proof that runs out of time has a larger gap, which is as valid.
     n_jobs, random_state : int
         Threads, None for all, and the seed of the search that precedes the proof.
+    callback : callable or sequence of callables, default=None
+        Receives an `Event` about once a second during a proof by boxes; returning True ends it.
     """
     problem.check(network)
     tol, start = as_positive("tol", tol), time.perf_counter()
@@ -159,6 +174,18 @@ def prove_higher_order(
     left = None
     if time_limit is not None:
         left = max(time_limit - (time.perf_counter() - start), 0.0)
+
+    def certify(bound: float) -> Certificate:
+        raised = raise_bound(problem, bound, q)
+        return problem.certificate(network, raised, Scope.GLOBAL, dual_point=q)
+
+    watcher = ProofWatcher(
+        certify,
+        alpha=problem.alpha,
+        n_neurons=network.n_neurons,
+        callback=all_of(as_callbacks(callback)),
+        start=start,
+    )
     found = bound_power_sup(
         core,
         core.on_points(lowered),
@@ -166,6 +193,8 @@ def prove_higher_order(
         time_limit=left,
         n_threads=count_threads(n_jobs),
         stop_at_violation=False,
+        should_stop=lambda: watcher.stopped,
+        watch=watcher,
     )
     return certify_power_bound(problem, network, q, found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +14,16 @@ from ...problems.checks import Array
 from ...problems.power.spline import truncated_power
 from ..oracle import SupBound, assemble_valued
 from ..parallel import in_threads
+from ..proof_state import ProofState, Reporter, Watch, remaining_seconds
 from ._box_kernels import bound_boxes
 from ._kernels import climb_plane, line_candidates
 from .margin import power_margin
 
 BATCH, CHUNK = 512, 64
 """Boxes that are halved together at least, and children per task of a thread."""
-SHARE = 8
-"""Part of the open boxes, those of the largest bounds, that is halved together."""
+SHARE, MOST = 8, 100_000
+"""Part of the open boxes, those of the largest bounds, that is halved together, and how many at
+most, so that a limit or an interrupt is noticed soon."""
 
 
 def evaluate_power(X: Array, q: Array, order: int, weight: Array, bias: float) -> float:
@@ -64,6 +67,13 @@ class _Open(NamedTuple):
     def join(self, other: _Open) -> _Open:
         return _Open(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
+    def above(self, goal: float) -> _Open:
+        return self.take(self.bounds > goal)
+
+    def volume(self) -> float:
+        widths = np.where(self.halves > 0.0, 2.0 * self.halves, 1.0)
+        return float(widths.prod(axis=1).sum())
+
 
 def sup_power_boxes(
     X: Array,
@@ -77,6 +87,7 @@ def sup_power_boxes(
     n_threads: int = 1,
     stop_at_violation: bool = True,
     should_stop: Callable[[], bool] | None = None,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a bound on sup |eta| by branch and bound over boxes of (direction, bias).
 
@@ -96,6 +107,10 @@ def sup_power_boxes(
         Where the search ends without having reached its goal.
     stop_at_violation : bool, default=True
         End as soon as |eta| > threshold somewhere: that plane is wanted, not the sup.
+    should_stop : callable, optional
+        Polled after every batch of boxes. Ctrl-C ends the search as well.
+    watch : callable, optional
+        Receives a `Progress` about once a second.
     """
     start, p, d = time.perf_counter(), order - 1, X.shape[1]
     margin = power_margin(X, q, order, boxes=True)
@@ -105,25 +120,40 @@ def sup_power_boxes(
     best = _Best(X, q, p)
     goal, visited = max(threshold, margin, np.finfo(float).tiny), 0
     boxes = _roots(X)
-    complete = True
-    while len(boxes.bounds):
-        late = time_limit is not None and time.perf_counter() - start > time_limit
-        asked = should_stop is not None and should_stop()
-        violated = stop_at_violation and best.value > threshold
-        if late or asked or violated or visited >= max_boxes:
-            complete = False
-            break
-        count = min(len(boxes.bounds), max(BATCH, len(boxes.bounds) // SHARE))
-        order_of = np.argpartition(-boxes.bounds, count - 1)
-        children, values = _bounded(X, q, p, goal, _halve(boxes.take(order_of[:count])), n_threads)
-        visited += len(values)
-        if best.improve(children.centres, values):
-            goal = max(goal, (1.0 + rtol) * best.value)
-        boxes = boxes.take(order_of[count:]).join(children)
-        boxes = boxes.take(boxes.bounds > goal)
+    complete, interrupted = True, False
+    volume = boxes.volume()
+
+    def state() -> ProofState:
+        top = max(goal, float(boxes.bounds.max(initial=0.0))) + margin
+        share = boxes.volume() / volume
+        left = remaining_seconds(time.perf_counter() - start, share)
+        return ProofState(top, visited, len(boxes.bounds), left)
+
+    report = Reporter(watch, state)
+    try:
+        while len(boxes.bounds):
+            report()
+            late = time_limit is not None and time.perf_counter() - start > time_limit
+            asked = should_stop is not None and should_stop()
+            violated = stop_at_violation and best.value > threshold
+            if late or asked or violated or visited >= max_boxes:
+                complete = False
+                break
+            count = min(len(boxes.bounds), max(BATCH, len(boxes.bounds) // SHARE), MOST)
+            order_of = np.argpartition(-boxes.bounds, count - 1)
+            halves = _halve(boxes.take(order_of[:count]))
+            children, values = _bounded(X, q, p, goal, halves, n_threads)
+            visited += len(values)
+            if best.improve(children.centres, values):
+                goal = max(goal, (1.0 + rtol) * best.value)
+            # At any moment `boxes` holds all that is not proved: an interrupt loses none.
+            boxes = boxes.take(order_of[count:]).join(children).above(goal)
+    except KeyboardInterrupt:
+        complete, interrupted = False, True
     bound = max(goal, float(boxes.bounds.max(initial=0.0))) + margin
     points = [(plane[:d], float(plane[d])) for plane in best.planes]
-    return _assemble(X, q, order, points, threshold, bound, complete, visited, start)
+    found = _assemble(X, q, order, points, threshold, bound, complete, visited, start)
+    return replace(found, interrupted=interrupted)
 
 
 class _Best:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
 
 import numpy as np
 
@@ -14,8 +13,11 @@ from ...problems import Certificate, RidgeSpline, Scope
 from ...problems.checks import Array, as_positive
 from ...problems.multi_output import MultiOutputProblem
 from ...problems.vector.existence import check_outputs_exist
+from ..events import Callback, all_of, as_callbacks
 from ..oracle import SupBound
 from ..proof import SEARCH_STARTS, proof_threshold
+from ..proof_state import Progress, ProofState, Watch
+from ..proof_watcher import ProofWatcher
 from .core import VectorCore, VectorNeurons
 from .pricing import VectorPricing
 from .proof import sup_norm_eta
@@ -30,6 +32,7 @@ def bound_sup_outputs(
     n_jobs: int | None = None,
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Return a proved bound on sup ||eta_Q|| in the dual norm, in the units of the problem.
 
@@ -42,17 +45,20 @@ def bound_sup_outputs(
         Dual point, projected.
     threshold : float
         What is to be proved.
-    time_limit, n_jobs, should_stop, stop_at_violation
+    time_limit, n_jobs, should_stop, stop_at_violation, watch
         See `sup_norm_eta`.
     """
     X, own = problem.live_inputs, Q[problem.live]
     parts = [own] if problem.output_norm == "l2" else [own[:, [c]] for c in range(own.shape[1])]
     start = time.perf_counter()
     bounds: list[SupBound] = []
-    for part in parts:
+    for k, part in enumerate(parts):
         left = None
         if time_limit is not None:
             left = max(time_limit - (time.perf_counter() - start), 1e-3)
+        if any(found.interrupted for found in bounds):
+            # Ctrl-C is meant for all outputs: a cheap bound must do for the others.
+            left = 1e-3
         found = sup_norm_eta(
             X,
             part,
@@ -61,6 +67,7 @@ def bound_sup_outputs(
             n_jobs=n_jobs,
             should_stop=should_stop,
             stop_at_violation=stop_at_violation,
+            watch=watch and _of_all(watch, bounds, parts[k + 1 :], problem.radius),
         )
         bounds.append(found)
     best = max(bounds, key=lambda found: found.attained)
@@ -78,6 +85,29 @@ def bound_sup_outputs(
         seconds=time.perf_counter() - start,
         interrupted=any(found.interrupted for found in bounds),
     )
+
+
+def _of_all(
+    watch: Watch, done: Sequence[SupBound], pending: Sequence[Array], radius: float
+) -> Watch:
+    """Return the watcher of one output that tells the state of the proof of all.
+
+    Outputs whose turn has not come are bounded by |eta_c| <= 2 R sum_i |Q_ic|.
+    """
+    boxes = sum(found.n_boxes for found in done)
+    bound = max([found.bound for found in done], default=0.0)
+    for Q in pending:
+        bound = max(bound, 2.0 * radius * float(np.abs(Q).sum()) * (1.0 + 1e-12))
+    start = time.perf_counter()
+
+    def tell(state: Progress) -> None:
+        seconds = time.perf_counter() - start
+        later = len(pending) * (seconds + state.remaining)
+        remaining = state.remaining + (later if pending else 0.0)
+        n_boxes = boxes + state.n_boxes
+        watch(ProofState(max(bound, state.bound), n_boxes, state.n_open, remaining))
+
+    return tell
 
 
 def raised_dual(problem: MultiOutputProblem, Q: Array) -> Array:
@@ -112,6 +142,7 @@ def prove_outputs(
     time_limit: float | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
+    callback: Callback | Sequence[Callback] | None = None,
 ) -> Certificate:
     """Return a certificate of scope GLOBAL for any network with these outputs.
 
@@ -125,7 +156,10 @@ def prove_outputs(
         Seconds; a proof that runs out of time returns a larger gap of the same scope.
     n_jobs, random_state : int
         Threads, and the seed of the search that precedes the proof.
+    callback : callable or sequence of callables, default=None
+        Receives an `Event` about once a second during a proof by boxes; returning True ends it.
     """
+    start = time.perf_counter()
     tol = as_positive("tol", tol)
     check_outputs_exist(problem)
     core, r = VectorCore.of(problem), problem.reduction
@@ -136,13 +170,22 @@ def prove_outputs(
     attained = pricing.search(core.on_points(lowered), none, SEARCH_STARTS).sup
     primal = problem.objective(problem.refit_affine(network))
     threshold = threshold_outputs(problem, core, lowered, primal, 0.9 * tol * primal)
+    watcher = ProofWatcher(
+        lambda bound: problem.certificate(network, bound, Scope.GLOBAL, dual_point=Q),
+        alpha=problem.alpha,
+        n_neurons=network.n_neurons,
+        callback=all_of(as_callbacks(callback)),
+        start=start,
+    )
     found = bound_sup_outputs(
         problem,
         Q,
         max(threshold, attained * (1.0 + 0.1 * tol)) * r.unit,
         time_limit=time_limit,
         n_jobs=n_jobs,
+        should_stop=lambda: watcher.stopped,
         stop_at_violation=False,
+        watch=watcher,
     )
     return certify_sup(problem, network, Q, found)
 
@@ -157,9 +200,7 @@ def threshold_outputs(
     r = problem.reduction
     unit = r.y_scale**2
     value = (primal - r.constant) / unit
-    # It asks a core for its alpha and its dual value only.
-    scalar = cast(Any, core)
-    return proof_threshold(scalar, Q, value, slack / unit, constant=r.constant / unit)
+    return proof_threshold(core, Q, value, slack / unit, constant=r.constant / unit)
 
 
 def search_sup_outputs(problem: MultiOutputProblem, Q: Array) -> float:

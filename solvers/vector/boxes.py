@@ -28,8 +28,9 @@ from ..box_search import (
     jobs_of,
 )
 from ..branch_and_bound import MEMORY_LIMIT, Crew
-from ..frontier import root_boxes
+from ..frontier import measure, root_boxes
 from ..oracle import MAX_WITNESSES, Array, SupBound
+from ..proof_state import Reporter, Watch
 from ._branch_kernels import explore_planes
 from .search import climb_norm
 from .sweep import assemble_norms, evaluate_norm, norm_margin
@@ -80,6 +81,11 @@ class VectorBoxes(Search):
             if full or self.n_boxes >= self.max_boxes:
                 self.stop.set()
 
+    @property
+    def volume(self) -> float:
+        """Volume of the boxes of the one sign."""
+        return measure(root_boxes(self.X.shape[1]))
+
     def follow_leads(self) -> None:
         """Climb from the best directions so far: that finds violations long before the boxes do."""
         if not self.leads:
@@ -115,6 +121,7 @@ def bound_norm_by_boxes(
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
     memory_limit: float = MEMORY_LIMIT,
+    watch: Watch | None = None,
 ) -> SupBound:
     """Prove ``||eta_Q|| <= threshold``, find a violation, or return the best bound in time.
 
@@ -152,16 +159,18 @@ def bound_norm_by_boxes(
         over = time_limit is not None and now - start > time_limit
         return late or over or (should_stop is not None and should_stop())
 
+    report = Reporter(watch, lambda: search.state(time.perf_counter() - start, margin))
     interrupted = False
     with ThreadPoolExecutor(n_jobs) as pool:
         try:
-            Crew(search, pool, n_jobs, ended, lambda: None).descend()
+            Crew(search, pool, n_jobs, ended, report).descend()
         except KeyboardInterrupt:
             interrupted = True  # Leaving the block waits for the workers.
         finally:
             search.stop.set()
     if search.held:
         raise RuntimeError("a worker of branch and bound failed; its boxes are lost.")
+    report(now=True)
     directions = [w for _, w in [*search.points, *search.leads]] or [np.eye(X.shape[1])[0]]
     result = assemble_norms(
         X,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from ...problems.checks import as_count, as_positive
 from ...problems.multi_output import MultiOutputProblem
 from ...problems.vector.existence import check_outputs_exist
 from ..blas_threads import BlasThreads
+from ..column_generation import ColumnGeneration
 from ..driver import LARGE
 from ..events import Callback, as_callbacks
 from ..parallel import count_threads
 from ..solution import Solution
-from .generation import VectorGeneration
+from .method import VectorMethod
 
 
 def solve_multi_output(
@@ -68,8 +70,10 @@ def solve_multi_output(
     TypeError, ValueError
         For options that are unknown or out of range.
     """
+    start = time.perf_counter()
     _check(problem, warm_start)
     check_outputs_exist(problem)
+    tol, scope, callbacks = as_positive("tol", tol), as_scope(scope), as_callbacks(callback)
     as_count("max_rounds", max_rounds, least=1)
     as_count("random_state", random_state, least=0)
     if time_limit is not None:
@@ -79,18 +83,22 @@ def solve_multi_output(
     # Small matrices: threads of the linear algebra would mostly wait for one another.
     threads = 1 if problem.n_samples < LARGE else count_threads(n_jobs)
     with BlasThreads(threads):
-        return VectorGeneration(
+        method = VectorMethod(
             problem,
-            tol=as_positive("tol", tol),
-            scope=as_scope(scope),
-            time_limit=time_limit,
             warm_start=warm_start,
             max_neurons=max_neurons,
-            max_rounds=max_rounds,
             n_jobs=n_jobs,
             random_state=random_state,
-            callbacks=as_callbacks(callback),
-        ).run()
+        )
+        return ColumnGeneration(
+            method,
+            tol=tol,
+            scope=scope,
+            time_limit=time_limit,
+            max_rounds=max_rounds,
+            callbacks=callbacks,
+            start=start,
+        ).run(Solution)
 
 
 def _check(problem: Any, warm_start: Any) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from ..branch_and_bound import branch_and_bound
 from ..oracle import UNIT_ROUNDOFF, Array, SupBound
 from ..parallel import count_threads
+from ..proof_state import Watch, at_bound
 from ..sweep import sup_eta_1d, sup_eta_2d
 from ..sweep_3d import sup_eta_3d
 from .boxes import bound_norm_by_boxes
@@ -36,6 +37,7 @@ def sup_norm_eta(
     n_jobs: int | None = 1,
     should_stop: Callable[[], bool] | None = None,
     stop_at_violation: bool = True,
+    watch: Watch | None = None,
 ) -> SupBound:
     r"""Return a proved bound on ``sup ||sum_i relu(w . x_i - b) Q_i||_2`` over unit w and all b.
 
@@ -59,6 +61,8 @@ def sup_norm_eta(
     stop_at_violation : bool, default True
         Stop soon after the first plane above the threshold. If False, the threshold is raised to
         what has been found, so that the search ends with the sup to a relative 1e-9.
+    watch : callable, optional
+        Receives a `Progress` about once a second, and at the end, for three dimensions and more.
 
     Returns
     -------
@@ -96,6 +100,7 @@ def sup_norm_eta(
             n_jobs=threads,
             should_stop=should_stop,
             stop_at_violation=stop_at_violation,
+            watch=watch and (lambda state: watch(at_bound(state, reduced.raised(state.bound)))),
         )
     result = assemble_norms(
         X,
