@@ -20,8 +20,10 @@ import numpy as np
 from scipy.optimize import linprog
 
 from .affine_fit import fit_smooth
+from .attainable import check_attainable
 from .checks import Array
 from .classification_losses import LogisticLoss
+from .exact_fit_losses import BandLoss
 from .poisson_loss import PoissonLoss
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ ROUNDING = 2.0**-44
 def check_existence(problem: RadonTVProblem) -> None:
     """Raise a ValueError that names the remedy if the problem has no minimiser.
 
-    Losses other than the logistic and the Poisson loss always have one.
+    Losses other than the logistic and the Poisson loss have one, if their constraints can be met.
     """
     loss = problem.loss
+    if isinstance(loss, BandLoss):
+        check_attainable(problem)
+        return
     if problem.skip != "affine":
         return
     if isinstance(loss, LogisticLoss) and loss.label_smoothing == 0.0:

@@ -42,6 +42,9 @@ class MeasuredAffine(AffineBasis):
         X = sampling.points
         mean = X.mean(axis=0)
         centred = X - mean
+        # A feature that varies by rounding only is constant, as in `AffineBasis.of`.
+        noise = 8 * np.finfo(np.float64).eps * np.abs(X).max(axis=0, initial=0.0)
+        centred = np.where(np.abs(centred).max(axis=0, initial=0.0) > noise, centred, 0.0)
         raw = sampling.to_rows(np.column_stack([np.ones(len(X)), centred]))
         length = np.sqrt(s @ (raw * raw))
         scale = np.where(length > 0.0, length, 1.0)

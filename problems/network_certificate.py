@@ -74,9 +74,8 @@ def certify_network(
     # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
     least = -float(s @ loss.conjugate(y, np.zeros_like(y)))
     if np.isfinite(primal):
-        gap = float(
-            min(proved.gap + _gain_of_refit(problem, network, fitted, primal), primal - least)
-        )
+        lost = _gain_of_refit(problem, network, fitted, primal)
+        gap = max(float(min(proved.gap + lost, primal - least)), 0.0)
         dual, relative = primal - gap, 0.0 if gap <= resolved else gap / max(abs(primal), tiny)
     else:
         gap = relative = np.inf
@@ -127,7 +126,7 @@ def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
 
     `Loss.resolution` of 8 e_i, e_i the error of `evaluation_error`: with residuals no larger
     than e the terms of a gap add up to less than that. Never more than the
-    larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding the targets produces: a
+    larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding of the size of the targets produces: a
     network whose values rounding changes by more (huge terms that cancel, an offset that hides
     the targets) has not been evaluated, and its gap must not count as 0.
     """
@@ -137,7 +136,8 @@ def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
     if loss.translates:
         mean = float(y[0] + s @ (y - y[0]))
         spread = float(s @ loss.value(y, np.full_like(y, mean)))
-    targets = loss.resolution(s, 0.5 * np.finfo(np.float64).eps * np.abs(y))
+    # A value near y has a rounding of its own, and so has the sum that it comes from.
+    targets = loss.resolution(s, 2.0 * np.finfo(np.float64).eps * np.abs(y))
     return min(own, max(MOST_ROUNDING * spread, targets))
 
 

@@ -32,7 +32,7 @@ def inactive(
     certificate : Certificate
         Of any network for this problem, scope GLOBAL; the smaller its gap, the more is screened.
     weights : array-like of shape (n_neurons, n_features)
-        Unit rows.
+        Normals; (w, b) may have any length, since eta and the price grow with it alike.
     biases : array-like of shape (n_neurons,)
 
     Returns
@@ -43,12 +43,21 @@ def inactive(
     Raises
     ------
     ValueError
-        If the certificate is not GLOBAL, has no dual point, is another problem's, or the loss has
-        no Lipschitz constant.
+        If the certificate is not GLOBAL, has no dual point, is another problem's, the loss has no
+        Lipschitz constant, or the neurons are misshapen or have a normal of 0.
     """
     check_problem(problem)
     rows = as_float_array("weights", weights, ndim=2)
     offsets = as_float_array("biases", biases, ndim=1)
+    if rows.shape != (len(offsets), problem.n_features):
+        raise ValueError(
+            f"weights has shape {rows.shape}, but {len(offsets)} biases and {problem.n_features} "
+            f"features need {(len(offsets), problem.n_features)}."
+        )
+    size = np.linalg.norm(rows, axis=1)
+    if (size == 0.0).any():
+        raise ValueError(f"weights[{int(np.argmin(size))}] is 0, which is no hyperplane; drop it.")
+    rows, offsets = rows / size[:, None], offsets / size
     if not np.isfinite(problem.loss.smoothness):
         raise ValueError(
             f"screening needs a loss with Lipschitz derivative; {problem.loss.name!r} has none."

@@ -9,7 +9,8 @@ import pytest
 
 from radontv.problems import RadonTVProblem, losses
 from radontv.problems.existence import certifies_separation, check_existence
-from radontv.solvers import path, prove, search_sup, solve
+from radontv.solvers import Status, path, prove, search_sup, solve
+from radontv.solvers.alpha_max import bound_alpha_max
 from radontv.solvers.kinked_alpha_max import kinked_alpha_max
 from radontv.solvers.reference import solve_all_patterns
 
@@ -244,3 +245,78 @@ def test_exactly_affine_targets_and_constraints() -> None:
     assert RadonTVProblem(X, bent, 1.0, loss=losses.TubeLoss(width)).alpha_max() == 0.0
     with pytest.raises(ValueError, match="does not depend on alpha"):
         path(RadonTVProblem(X, bent, 1.0, loss="interpolation"), 3)
+
+
+# -------------------------------------------------------------- constraints that nothing can meet
+BANDS = [losses.InterpolationLoss(), losses.TubeLoss(0.01)]
+
+
+@pytest.mark.parametrize("loss", BANDS, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("skip", ["affine", "none"])
+def test_values_on_a_ray_through_the_origin_are_linear_without_biases(
+    loss: losses.Loss, skip: str
+) -> None:
+    rng = np.random.default_rng(0)
+    rays = rng.standard_normal((3, 2))
+    X = np.concatenate([rays, 2.0 * rays, -3.0 * rays])
+    # |w.x| and c.x for a few w, and the constant that "affine" leaves free.
+    w, a = rng.standard_normal((2, 5)), rng.standard_normal(5)
+    y = np.abs(X @ w) @ a + X @ rng.standard_normal(2) + (0.7 if skip == "affine" else 0.0)
+    options = {"loss": loss, "cost": "no_bias", "skip": skip}
+    met = RadonTVProblem(X, y, 1.0, **options)  # type: ignore[arg-type]
+    found = solve(met, scope="global", tol=1e-6)
+    assert found.status is Status.SOLVED and np.isfinite(found.certificate.primal)
+    wrong = RadonTVProblem(X, y + 0.1 * (np.arange(9) == 4), 1.0, **options)  # type: ignore[arg-type]
+    for run in (solve, RadonTVProblem.alpha_max):
+        with pytest.raises(ValueError, match="cannot be met: functions of neurons through"):
+            run(wrong)
+
+
+@pytest.mark.parametrize("loss", BANDS, ids=lambda loss: loss.name)
+def test_measurements_that_contradict_one_another(loss: losses.Loss) -> None:
+    X = np.array([[1.0], [2.0], [3.0], [3.0]])
+    M = np.array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.5, 1.0, 0.0, 0.5]])
+    fits = RadonTVProblem(X, np.array([1.0, 3.0, 4.0]), 1.0, loss=loss, measurements=M)
+    assert solve(fits, scope="global").status is Status.SOLVED
+    wrong = RadonTVProblem(X, np.array([1.0, 3.0, 4.1]), 1.0, loss=loss, measurements=M)
+    with pytest.raises(ValueError, match="cannot be met: measurements contradict"):
+        solve(wrong)
+
+
+def test_the_tube_decides_whether_measurements_contradict() -> None:
+    X, M = np.array([[1.0], [2.0]]), np.array([[0.5, 0.5], [0.5, 0.5]])
+    for epsilon, met in ((0.049, False), (0.051, True)):
+        problem = RadonTVProblem(
+            X, np.array([1.0, 1.1]), 1.0, loss=losses.TubeLoss(epsilon), measurements=M
+        )
+        if met:
+            check_existence(problem)
+        else:
+            with pytest.raises(ValueError, match=r"misses by 0\.05 somewhere"):
+                check_existence(problem)
+
+
+# ------------------------------------------------------------------ small residuals, large targets
+@pytest.mark.parametrize("loss", KINKED[:3], ids=lambda loss: loss.name)
+def test_the_best_affine_fit_of_nearly_affine_targets(loss: losses.Loss) -> None:
+    x = np.linspace(0.0, 1.0, 8)[:, None]
+    if isinstance(loss, losses.EpsilonInsensitiveLoss):
+        loss = losses.EpsilonInsensitiveLoss(1e-7)
+    bumps = 1e-6 * np.array([0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 3.0, 0.0])
+    problem = RadonTVProblem(x, 3.0 * x[:, 0] + 40.0 + bumps, 1.0, loss=loss)
+    plain = RadonTVProblem(x, bumps, 1.0, loss=loss)
+    best = plain.objective(plain.affine_fit())
+    assert problem.objective(problem.affine_fit()) == pytest.approx(best, rel=1e-6)
+    assert problem.alpha_max() == pytest.approx(plain.alpha_max(), rel=1e-6)
+    low, high = bound_alpha_max(problem)
+    assert low <= high and plain.alpha_max() <= high * (1.0 + 1e-6)
+
+
+def test_bounds_of_alpha_max_with_constraints_are_its_value() -> None:
+    x = np.linspace(0.0, 1.0, 5)[:, None]
+    bent = RadonTVProblem(x, np.abs(x[:, 0] - 0.4), 1.0, loss="interpolation")
+    assert bound_alpha_max(bent) == (np.inf, np.inf)
+    assert bound_alpha_max(RadonTVProblem(x, 2.0 * x[:, 0], 1.0, loss="interpolation")) == (
+        0.0,
+        0.0,
+    )

@@ -263,3 +263,25 @@ def test_constraints_not_met_yet_leave_no_false_gap(loss: losses.Loss, scope: st
         for text in (str(solution), str(proof), repr(solution)):
             assert "nan" not in text
         assert Certificate.from_dict(proof.to_dict()) == proof
+
+
+@pytest.mark.parametrize("loss", [losses.HuberLoss(), losses.AbsoluteLoss(), losses.SquaredLoss()])
+@pytest.mark.parametrize("d", [1, 2])
+def test_constant_targets_are_fitted_and_certified(loss: losses.Loss, d: int) -> None:
+    for seed in range(15):
+        X = np.random.default_rng(seed).standard_normal((12, d))
+        found = solve(RadonTVProblem(X, np.full(12, 3.3), 0.1, loss=loss), scope="global")
+        assert found.status is Status.SOLVED, (seed, str(found))
+        assert 0.0 <= found.certificate.gap and found.certificate.primal < 1e-12
+
+
+@pytest.mark.parametrize("cost", ["no_bias", "penalized_bias"])
+@pytest.mark.parametrize("loss", [x for x in ALL if x.translates], ids=lambda loss: loss.key)
+def test_constant_targets_without_free_functions(loss: losses.Loss, cost: str) -> None:
+    rng = np.random.default_rng(1)
+    X, s = rng.standard_normal((12, 2)), rng.uniform(0.3, 2.0, 12)
+    problem = RadonTVProblem(
+        X, np.ones(12), 0.01, loss=loss, sample_weight=s, cost=cost, skip="none"
+    )  # type: ignore[arg-type]
+    found = solve(problem, scope="global", tol=1e-5)
+    assert found.status is Status.SOLVED, str(found)

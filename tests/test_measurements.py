@@ -9,7 +9,7 @@ from scipy import sparse
 
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.measurements import Measured, box_averages, segment_averages
-from radontv.solvers import prove, solve
+from radontv.solvers import Status, prove, solve
 
 
 def signal(X: np.ndarray) -> np.ndarray:
@@ -40,6 +40,20 @@ def test_samples_are_the_measurements_of_the_identity(d: int) -> None:
     assert same.alpha_max() == pytest.approx(plain.alpha_max(), rel=1e-10)
     assert same.sparsity_bound == plain.sparsity_bound
     assert same.digest != plain.digest
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", losses.LogisticLoss(0.3)])
+def test_a_constant_feature_changes_nothing(loss: object) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 1)), rng.choice([-1.0, 1.0], 20)
+    M = np.eye(20) + 0.1 * np.eye(20, k=1)
+    values = []
+    for X in (x, np.column_stack([x, np.full(20, 7.1)])):
+        problem = RadonTVProblem(X, y, 0.01, loss=loss, measurements=M)  # type: ignore[arg-type]
+        found = solve(problem, scope="global", tol=1e-7)
+        assert found.status is Status.SOLVED and np.abs(found.network.coef).max() < 1e3
+        values.append(found.certificate.primal)
+    assert values[1] == pytest.approx(values[0], rel=1e-6)
 
 
 def test_points_that_no_row_sees_and_rows_without_weight_do_not_matter() -> None:

@@ -58,6 +58,22 @@ def test_screening_refuses_what_is_not_safe() -> None:
         inactive(kinked, proof, weights, biases)
 
 
+def test_the_length_of_a_normal_does_not_matter_and_zero_is_none() -> None:
+    problem = gaussian(2, 40, 0.3)
+    proof = solve(problem, tol=1e-9, scope="global").certificate
+    weights, biases = grid_of_neurons(problem)
+    plain = inactive(problem, proof, weights, biases)
+    assert plain.any() and not plain.all()
+    for scale in (1e-3, 0.5, 1e3):
+        scaled = inactive(problem, proof, scale * weights, scale * biases)
+        assert (scaled == plain).mean() > 0.999
+        assert not (scaled & ~plain).sum() > 1
+    with pytest.raises(ValueError, match=r"weights\[1\] is 0"):
+        inactive(problem, proof, np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros(2))
+    with pytest.raises(ValueError, match="weights has shape"):
+        inactive(problem, proof, weights[:, :1], biases)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
 def test_alpha_max_lies_in_its_proved_range(d: int) -> None:
     problem = gaussian(d, 50, 1.0, seed=d)

@@ -15,7 +15,7 @@ from ..blas_threads import BlasThreads
 from ..column_generation import ColumnGeneration
 from ..driver import solve
 from ..events import Callback, as_callbacks
-from ..solution import PowerSolution
+from ..solution import PowerSolution, Status
 from .method import PowerMethod
 from .proof import relu_problem
 
@@ -114,6 +114,7 @@ def _solve_relu(
         sup_attained=bound.sup_attained,
         dual_point=bound.dual_point,
     )
-    return PowerSolution(
-        network, certificate, found.status, found.n_iter, found.history, found.seconds
-    )
+    status = found.status
+    if status is Status.SOLVED and certificate.relative_gap > options["tol"]:
+        status = Status.STALLED
+    return PowerSolution(network, certificate, status, found.n_iter, found.history, found.seconds)
