@@ -70,7 +70,7 @@ class Loss(Protocol):
         ...
 
     def dual_scale(self, y: Array, q: Array, s: Array, limit: float) -> float:
-        """Return the t in [-limit, limit] with t q in the domain that maximises D(t q)."""
+        """Return a t in [-limit, limit] with t q in the domain and D(t q) about maximal."""
         ...
 
     def resolution(self, s: Array, error: Array) -> float:
@@ -128,7 +128,7 @@ class BaseLoss:
         return np.full_like(y, -np.inf), np.full_like(y, np.inf)
 
     def dual_scale(self, y: Array, q: Array, s: Array, limit: float) -> float:
-        """Return the t in [0, limit] with t q in the domain that maximises D(t q), to 1e-10.
+        """Return the t in [0, min(limit, 2)] with t q in the domain that maximises D(t q), to 1e-10.
 
         Every admissible t gives a valid bound; only t near 1 matters at an optimum.
         """

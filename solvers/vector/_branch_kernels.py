@@ -1,6 +1,6 @@
 """Compiled loop of branch and bound for vector outputs, depth first over slabs and their anchors.
 
-Boxes and symbols are those of `_vector_box_kernels`. At a maximum of ``||phi||`` with the direction
+Boxes and symbols are those of `_box_kernels`. At a maximum of ``||phi||`` with the direction
 ``a = phi / ||phi||`` the bias maximises ``a . phi``, a scalar problem, so a point with
 ``a . Q_j < 0`` lies on the plane: it is the anchor.
 """

@@ -1,7 +1,7 @@
 r"""Upper bounds on sup ||eta_Q|| by branch and bound over boxes of hyperplanes.
 
 The search of the scalar problem, slabs and anchors, levels and budgets, with another bound of a
-box (`_vector_box_kernels`). Outputs are never cut into cells: a box that is small enough for its
+box (`_box_kernels`). Outputs are never cut into cells: a box that is small enough for its
 maximum to matter has one direction of eta, and the part beside it costs second order only. So the
 number of outputs enters linearly.
 """
