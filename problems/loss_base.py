@@ -128,9 +128,9 @@ class BaseLoss:
         return np.full_like(y, -np.inf), np.full_like(y, np.inf)
 
     def dual_scale(self, y: Array, q: Array, s: Array, limit: float) -> float:
-        """Return the t in [0, min(limit, 2)] with t q in the domain that maximises D(t q), to 1e-10.
+        """Return the t in [0, min(limit, 2)] with t q in the domain that maximises D(t q).
 
-        Every admissible t gives a valid bound; only t near 1 matters at an optimum.
+        To 1e-10. Every admissible t gives a valid bound; only t near 1 matters at an optimum.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             p = q / s

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_class_weight
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .class_weights import class_factors, shown
 from .fitting import NetworkEstimator
 from .one_vs_rest import OneVsRest
 from .problems import RadonTVProblem
@@ -22,6 +23,7 @@ from .problems.losses import LogisticLoss
 from .problems.multi_output import MultiOutputProblem
 from .problems.vector.existence import check_outputs_exist
 from .problems.vector.multinomial_loss import MultinomialLoss
+from .scores import classes_of, log_probabilities_of, probabilities_of
 from .solving import FitProblem
 from .training_data import TrainingData, labelled_data
 
@@ -52,6 +54,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     label_smoothing: float | str
     class_weight: Mapping[Any, float] | str | None
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "loss": [StrOptions(set(CLASSIFICATION_LOSSES))],
+        "label_smoothing": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> TrainingData:
@@ -60,43 +68,23 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if reset:
             if len(classes) < 2:
                 raise ValueError(
-                    f"y has one class only, {_shown(classes[0])}, among rows of positive weight; a "
+                    f"y has one class only, {shown(classes[0])}, among rows of positive weight; a "
                     "classifier needs at least two classes."
                 )
             self.classes_ = classes
         unknown = ~np.isin(classes, self.classes_)
         if unknown.any():
             raise ValueError(
-                f"y has the class {_shown(classes[unknown][0])}, which fit has not seen; it knows "
-                f"{', '.join(map(_shown, self.classes_))}."
+                f"y has the class {shown(classes[unknown][0])}, which fit has not seen; it knows "
+                f"{', '.join(map(shown, self.classes_))}."
             )
         place = np.searchsorted(self.classes_, classes)
-        codes = place[data.targets.astype(np.intp)].astype(np.float64)
-        if self.class_weight is None:
-            return TrainingData(data.rows, codes, data.weights, data.live)
-        weights = data.weights * self._class_factors(codes, data.weights)
-        refuse_overflow("sample_weight times class_weight", weights)
-        return TrainingData(data.rows, codes, weights, data.live)
-
-    def _class_factors(self, codes: Array, weights: Array) -> Array:
-        """Return the factor of each row; "balanced" gives all classes the same total weight."""
-        places, count = codes.astype(np.intp), len(self.classes_)
-        if isinstance(self.class_weight, str):
-            sums = np.bincount(places, weights=weights, minlength=count)
-            factors = weights.sum() / (count * np.where(sums > 0.0, sums, 1.0))
-        else:
-            factors = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_[places]
-            )
-        if not (np.isfinite(factors) & (factors > 0.0)).all():
-            worst = int(np.argmin(np.isfinite(factors) & (factors > 0.0)))
-            raise ValueError(
-                f"class_weight gives the class {_shown(self.classes_[worst])} the weight "
-                f"{factors[worst]:g}; weights must be finite and > 0, so leave out rows of classes "
-                "that shall not count."
-            )
-        of_rows: Array = factors[places]
-        return of_rows
+        codes, weights = place[data.targets.astype(np.intp)], data.weights
+        if self.class_weight is not None:
+            factors = class_factors(self.class_weight, self.classes_, codes, weights)
+            weights = weights * factors[codes]
+            refuse_overflow("sample_weight times class_weight", weights)
+        return TrainingData(data.rows, codes.astype(np.float64), weights, data.live)
 
     def _problem(self, inputs: Array, data: TrainingData) -> FitProblem:
         """Return the problem with alpha = 1."""
@@ -115,25 +103,32 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             return RadonTVProblem(inputs, signs, 1.0, loss, s)  # type: ignore[arg-type]
         return OneVsRest.of(inputs, data.targets, count, loss, s)
 
-    def _settle_smoothing(self, parts: list[TrainingData]) -> None:
+    def _foresee(self, parts: Iterable[TrainingData]) -> None:
         """Set `label_smoothing_`; "auto" smooths if one of the parts has no optimum without."""
-        if self.label_smoothing != "auto":
-            self.label_smoothing_ = float(self.label_smoothing)
-            if self.loss != "logistic" and self.label_smoothing_ > 0.0:
+        given = self.label_smoothing
+        self.label_smoothing_ = 0.0 if given == "auto" else float(given)
+        if self.loss != "logistic":
+            if self.label_smoothing_ > 0.0:
                 raise ValueError(
-                    f"label_smoothing={self.label_smoothing!r} belongs to loss='logistic'; leave "
-                    f"it out with loss={self.loss!r}, which always has an optimum."
+                    f"label_smoothing={given!r} belongs to loss='logistic'; leave it out with "
+                    f"loss={self.loss!r}, which always has an optimum."
                 )
-            return
-        self.label_smoothing_ = 0.0
-        if self.loss == "logistic" and not all(map(self._has_optimum, parts)):
+        elif self.label_smoothing_ == 0.0 and not all(map(self._has_optimum, parts)):
+            if given != "auto":
+                raise ValueError(
+                    f"label_smoothing={given!r} leaves no minimiser: an affine function separates "
+                    "a class (or a fold has no row of it), so that the loss falls for ever as its "
+                    f"coefficients grow; use 'auto' or {SMOOTHING:g}, or loss='squared_hinge'."
+                )
             self.label_smoothing_ = SMOOTHING
 
     def _has_optimum(self, data: TrainingData) -> bool:
         """Return whether a minimiser exists without smoothed labels."""
-        # A question of affine functions, which the units of the inputs do not change.
+        if len(np.unique(data.targets)) < len(self.classes_):
+            return False  # the score of a class without rows falls for ever
+        inputs = self._standardization(data).inputs(data.rows)
+        problem = self._problem_with(inputs, data, 0.0)
         try:
-            problem = self._problem_with(data.rows, data, 0.0)
             if isinstance(problem, MultiOutputProblem):
                 check_outputs_exist(problem)
             elif isinstance(problem, RadonTVProblem):
@@ -205,28 +200,3 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             Logarithms of `predict_proba`.
         """
         return log_probabilities_of(self.decision_function(X))
-
-
-def _shown(label: Any) -> str:
-    """Return a label as its author would write it."""
-    return repr(label.item() if isinstance(label, np.generic) else label)
-
-
-def classes_of(scores: Array) -> NDArray[np.intp]:
-    """Return the codes of the predicted classes, (n,)."""
-    codes = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
-    return codes.astype(np.intp)
-
-
-def probabilities_of(scores: Array) -> Array:
-    """Return the probabilities (n, C) that scores (n,) or (n, C) stand for."""
-    if scores.ndim == 1:
-        return np.column_stack([expit(-scores), expit(scores)])
-    return np.asarray(softmax(scores, axis=1))
-
-
-def log_probabilities_of(scores: Array) -> Array:
-    """Return the logarithms of the probabilities (n, C)."""
-    if scores.ndim == 1:
-        return np.column_stack([log_expit(-scores), log_expit(scores)])
-    return np.asarray(log_softmax(scores, axis=1))

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-
-from .classification import CLASSIFICATION_LOSSES, NetworkClassifier
-from .fitting import FixedPenalty
-
-COMMON_CONSTRAINTS: dict[str, list[Any]] = {
-    "loss": [StrOptions(set(CLASSIFICATION_LOSSES))],
-    "label_smoothing": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="left")],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
-    "standardize": ["boolean"],
-    "tol": [Interval(Real, 0, None, closed="neither")],
-    "scope": [StrOptions({"local", "global"})],
-    "time_limit": [None, Interval(Real, 0, None, closed="neither")],
-    "max_neurons": [None, Interval(Integral, 1, None, closed="left")],
-    "n_jobs": [None, Integral],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-"""What both classifiers accept."""
+from .classification import NetworkClassifier
+from .fixed_penalty import FixedPenalty
 
 
 class RadonTVClassifier(NetworkClassifier, FixedPenalty):
@@ -53,7 +33,8 @@ class RadonTVClassifier(NetworkClassifier, FixedPenalty):
         exists. It does not if an affine function separates a class, so that the loss falls for
         ever as coefficients grow; then "auto" is 0.01.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the sample weights, by class; "balanced" gives all classes the same total.
+        Factors > 0 of the sample weights, by class, 1 for classes that are not named; "balanced"
+        gives all classes the same total.
     standardize : bool, default=True
         Give every feature weighted mean 0 and weighted standard deviation 1 first; the weights
         are those of samples times classes.
@@ -121,9 +102,8 @@ class RadonTVClassifier(NetworkClassifier, FixedPenalty):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [None, Interval(Real, 0, None, closed="neither")],
-        "warm_start": ["boolean"],
-        **COMMON_CONSTRAINTS,
+        **NetworkClassifier._parameter_constraints,
+        **FixedPenalty._parameter_constraints,
     }
 
     def __init__(
@@ -155,29 +135,3 @@ class RadonTVClassifier(NetworkClassifier, FixedPenalty):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> RadonTVClassifier:
-        """Fit the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,)
-            Classes of any type, at least two.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; only their ratios matter. Weight 0 is a removed row, weight 2 a
-            repeated one.
-
-        Returns
-        -------
-        RadonTVClassifier
-            The fitted estimator.
-        """
-        data = self._checked(X, y, sample_weight, reset=True)
-        self._settle_smoothing([data])
-        self._fit(data)
-        return self

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import StrOptions
 
-from .classification import NetworkClassifier, classes_of, log_probabilities_of
-from .classifiers import COMMON_CONSTRAINTS
-from .folds import Split
+from .classification import NetworkClassifier
 from .penalty_choice import PenaltyChooser
+from .scores import classes_of, log_probabilities_of
 from .training_data import TrainingData
-from .validation_curve import SELECTIONS
 
 Array = NDArray[np.float64]
 
@@ -110,13 +107,9 @@ class RadonTVClassifierCV(NetworkClassifier, PenaltyChooser):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "eps": [Interval(Real, 0, 1, closed="right")],
-        "cv": ["cv_object"],
         "scoring": [StrOptions(set(SCORINGS)), None],
-        "selection": [StrOptions(set(SELECTIONS))],
-        "path_tol": [Interval(Real, 0, None, closed="neither")],
-        **COMMON_CONSTRAINTS,
+        **NetworkClassifier._parameter_constraints,
+        **PenaltyChooser._parameter_constraints,
     }
 
     def __init__(
@@ -157,44 +150,14 @@ class RadonTVClassifierCV(NetworkClassifier, PenaltyChooser):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        **params: Any,
-    ) -> RadonTVClassifierCV:
-        """Choose the penalty, then fit all rows with it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,)
-            Classes of any type, at least two.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0, for fits and for validation errors; only their ratios matter. Weight 0 is
-            a removed row, weight 2 a repeated one.
-        **params : dict
-            For the splitter, such as ``groups``, if scikit-learn's metadata routing is enabled.
-
-        Returns
-        -------
-        RadonTVClassifierCV
-            The fitted estimator.
-        """
+    def _foresee(self, parts: Iterable[TrainingData]) -> None:
+        """Refuse a scoring that the loss has not, and settle the label smoothing of all fits."""
         if self.scoring == "neg_log_loss" and self.loss != "logistic":
             raise ValueError(
                 f"scoring='neg_log_loss' needs probabilities, which loss={self.loss!r} has not; "
                 "use scoring='accuracy' or loss='logistic'."
             )
-        self._fit(X, y, sample_weight, params)
-        return self
-
-    def _foresee(self, data: TrainingData, splits: list[Split]) -> None:
-        """Settle the label smoothing of all fits."""
-        self._settle_smoothing([data, *(data.at(train) for train, _ in splits)])
+        super()._foresee(parts)
 
     def _validation_error(self, targets: Array, values: Array) -> Array:
         """Return -log p(class), or 1 where the class is wrong."""

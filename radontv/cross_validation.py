@@ -5,26 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import ThreadpoolController
 
+from .folds import Split
 from .problems import RidgeSpline
 from .solvers import Event, Status
+from .solvers.blas_threads import BlasThreads
 from .solvers.interrupts import InterruptNote
 from .solving import FitProblem, solve
 from .standardization import Standardization
+from .time_shares import FoldClock
 from .training_data import TrainingData
 from .validation_curve import ValidationCurve
 
 Array = NDArray[np.float64]
-Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 Prepare = Callable[[TrainingData], tuple[FitProblem, Standardization]]
 Error = Callable[[Array, Array], Array]
 """Returns the error (n,) of values f for targets y, row by row."""
@@ -51,29 +52,6 @@ class FoldPath:
     networks: list[RidgeSpline]
     change: Standardization
     seconds: float
-
-
-@dataclass
-class _Clock:
-    """Shares the time that is left among the folds that are left, and stops them all."""
-
-    n_folds: int
-    n_workers: int
-    end: float = np.inf
-    stopped: threading.Event = field(default_factory=threading.Event)
-    running: list[threading.Event] = field(default_factory=list)
-
-    def deadline(self, index: int) -> float:
-        """Return when fold `index`, which starts now, has to end."""
-        now = time.perf_counter()
-        rounds_left = -(-(self.n_folds - index) // self.n_workers)
-        return now + (self.end - now) / rounds_left
-
-    def stop(self) -> None:
-        """End all folds, and wait for those in other threads."""
-        self.stopped.set()
-        for done in list(self.running):
-            done.wait()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +113,9 @@ class PenaltySearch:
             After Ctrl-C, when all threads have ended.
         """
         workers = min(effective_n_jobs(self.n_jobs), len(splits))
-        clock = _Clock(len(splits), workers, time.perf_counter() + seconds)
-        with _one_blas_thread(workers), InterruptNote() as note:
+        clock = FoldClock(len(splits), workers, time.perf_counter() + seconds)
+        one_thread = BlasThreads(1) if workers > 1 else nullcontext()
+        with one_thread, InterruptNote() as note:
             try:
                 paths = Parallel(n_jobs=workers, require="sharedmem")(
                     delayed(self._fold)(data, split, alphas, index, clock, note)
@@ -159,7 +138,7 @@ class PenaltySearch:
         split: Split,
         alphas: Array,
         index: int,
-        clock: _Clock,
+        clock: FoldClock,
         note: InterruptNote,
     ) -> FoldPath:
         """Return the path of one fold with its validation errors."""
@@ -182,6 +161,8 @@ class PenaltySearch:
             if self.watch is not None and not note.pressed and not clock.stopped.is_set():
                 self.watch(fold)
             return fold
+        except ValueError as error:
+            raise ValueError(f"Fold {index} of cv: {error}") from error
         finally:
             done.set()
 
@@ -219,18 +200,6 @@ class PenaltySearch:
             errors = self.error(test.targets, network(inputs))
             mean = float(test.weights / test.weights.sum() @ errors)
         return np.inf if np.isnan(mean) else mean  # nan means: not reached
-
-
-def _one_blas_thread(workers: int) -> AbstractContextManager[Any]:
-    """Limit BLAS around several solvers at once.
-
-    Each limits it and then restores what it found: if that is not 1 already, what one restores is
-    what another has set, for good.
-    """
-    if workers == 1:
-        return nullcontext()
-    limit: AbstractContextManager[Any] = ThreadpoolController().limit(limits=1, user_api="blas")
-    return limit
 
 
 def _inputs(train: TrainingData, test: TrainingData, change: Standardization) -> Array:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-
-from .fitting import FixedPenalty
-from .regression import OUTPUT_NORMS, REGRESSION_LOSSES, NetworkRegressor
+from .fixed_penalty import FixedPenalty
+from .regression import NetworkRegressor
 
 
 class RadonTVRegressor(NetworkRegressor, FixedPenalty):
@@ -109,18 +104,8 @@ class RadonTVRegressor(NetworkRegressor, FixedPenalty):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [None, Interval(Real, 0, None, closed="neither")],
-        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "conjugate"])],
-        "output_norm": [StrOptions(set(OUTPUT_NORMS))],
-        "standardize": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "scope": [StrOptions({"local", "global"})],
-        "time_limit": [None, Interval(Real, 0, None, closed="neither")],
-        "max_neurons": [None, Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "n_jobs": [None, Integral],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **NetworkRegressor._parameter_constraints,
+        **FixedPenalty._parameter_constraints,
     }
 
     def __init__(
@@ -150,27 +135,3 @@ class RadonTVRegressor(NetworkRegressor, FixedPenalty):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> RadonTVRegressor:
-        """Fit the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; only their ratios matter. Weight 0 is a removed row, weight 2 a
-            repeated one.
-
-        Returns
-        -------
-        RadonTVRegressor
-            The fitted estimator.
-        """
-        self._fit(self._checked(X, y, sample_weight, reset=True))
-        return self

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from numpy.typing import NDArray
 
 from .penalty_choice import PenaltyChooser
 from .problems.exact_fit_losses import BandLoss
-from .regression import OUTPUT_NORMS, REGRESSION_LOSSES, NetworkRegressor, mean_loss
-from .validation_curve import SELECTIONS
+from .regression import NetworkRegressor, mean_loss
+from .training_data import TrainingData
+from .validation_curve import ValidationCurve
 
 Array = NDArray[np.float64]
 
@@ -117,21 +116,8 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "eps": [Interval(Real, 0, 1, closed="right")],
-        "cv": ["cv_object"],
-        "selection": [StrOptions(set(SELECTIONS))],
-        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "conjugate"])],
-        "output_norm": [StrOptions(set(OUTPUT_NORMS))],
-        "standardize": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "path_tol": [Interval(Real, 0, None, closed="neither")],
-        "scope": [StrOptions({"local", "global"})],
-        "time_limit": [None, Interval(Real, 0, None, closed="neither")],
-        "max_neurons": [None, Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [None, Integral],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **NetworkRegressor._parameter_constraints,
+        **PenaltyChooser._parameter_constraints,
     }
 
     def __init__(
@@ -168,43 +154,21 @@ class RadonTVRegressorCV(NetworkRegressor, PenaltyChooser):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        **params: Any,
-    ) -> RadonTVRegressorCV:
-        """Choose the penalty, then fit all rows with it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0, for fits and for validation errors; only their ratios matter. Weight 0 is
-            a removed row, weight 2 a repeated one.
-        **params : dict
-            For the splitter, such as ``groups``, if scikit-learn's metadata routing is enabled.
-
-        Returns
-        -------
-        RadonTVRegressorCV
-            The fitted estimator.
-        """
+    def _foresee(self, parts: Iterable[TrainingData]) -> None:
+        """Refuse losses whose optimum does not depend on alpha."""
         loss = self._loss()
         if isinstance(loss, BandLoss):
             raise ValueError(
                 f"loss={loss.key!r} is a constraint: its optimum does not depend on alpha, so that "
                 "there is nothing to choose; use RadonTVRegressor."
             )
-        self._fit(X, y, sample_weight, params)
-        if loss.quadratic:
+        super()._foresee(parts)
+
+    def _keep_curve(self, curve: ValidationCurve, index: int) -> None:
+        """Store the curve, for the squared loss under its usual name too."""
+        super()._keep_curve(curve, index)
+        if self._loss().quadratic:
             self.mse_path_ = self.error_path_
-        return self
 
     def _validation_error(self, targets: Array, values: Array) -> Array:
         """Return the loss, for the squared loss (y - f)^2."""

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from .classifiers import RadonTVClassifier
 from .classifiers_cv import RadonTVClassifierCV
 from .csv_files import DataError
+from .default_penalty import DEFAULT_RATIO, alpha_for
 from .estimators import RadonTVRegressor
 from .estimators_cv import RadonTVRegressorCV
+from .folds import folds
 from .loss_names import loss_of
 from .options import FitOptions
 from .penalty_choice import PenaltyChooser
 from .solving import FitProblem
-from .standardization import DEFAULT_RATIO, alpha_for
+from .training_data import TrainingData
+from .wording import counted
+
+Array = NDArray[np.float64]
 
 SMALLEST_RATIO, N_ALPHAS = 1e-3, 20
 """--cv tries this many values, from alpha_max to this multiple of it."""
+
+RARE_CLASS = "The least populated class"
+"""How a warning of scikit-learn begins; `check_folds` has a note instead."""
 
 FileEstimator = RadonTVRegressor | RadonTVRegressorCV | RadonTVClassifier | RadonTVClassifierCV
 
@@ -61,24 +71,62 @@ def estimator_for(
     return estimator
 
 
-def check_folds(options: FitOptions, n: int) -> None:
-    """Raise a DataError if there are more folds than rows of positive weight to fit."""
-    if options.cv is not None and n < options.cv:
+def check_folds(
+    options: FitOptions, y: Array, classes: tuple[str, ...] | None, notes: list[str]
+) -> None:
+    """Raise a DataError if there are more folds than rows to fit; note classes not in each fold.
+
+    Parameters
+    ----------
+    options : FitOptions
+    y : ndarray of shape (n,)
+        Numbers, or codes of classes, of the rows to fit that have a positive weight.
+    classes : tuple of str or None
+    notes : list of str
+    """
+    if options.cv is None:
+        return
+    sizes = np.bincount(y.astype(np.intp)).tolist() if classes is not None else []
+    enough, what = (max(sizes), "the largest class has") if sizes else (len(y), "there are")
+    if enough < options.cv:
         raise DataError(
-            f"--cv {options.cv} needs at least {options.cv} rows to fit, of positive weight, but "
-            f"there are {n}; choose fewer folds, or give --alpha-ratio."
+            f"--cv {options.cv} needs at least {options.cv} rows to fit, of positive weight"
+            f"{' and of one class' if sizes else ''}, but {what} {enough}; choose fewer folds, or "
+            "give --alpha-ratio."
         )
+    rare = [
+        f"{name!r} ({counted(size, 'row')})"
+        for name, size in zip(classes or (), sizes, strict=False)
+        if size < options.cv
+    ]
+    if rare:
+        notes.append(f"Classes with fewer rows than --cv has folds: {', '.join(rare)}.")
+
+
+def splitter(options: FitOptions, classes: bool) -> KFold | StratifiedKFold:
+    """Return the folds of --cv; rows are shuffled, since files are often sorted."""
+    kind = StratifiedKFold if classes else KFold
+    return kind(options.cv, shuffle=True, random_state=options.seed)
+
+
+def parts_of_folds(options: FitOptions, data: TrainingData, classes: bool) -> list[TrainingData]:
+    """Return the training parts of the folds of --cv, none without it."""
+    if options.cv is None:
+        return []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", RARE_CLASS)
+        splits = folds(splitter(options, classes), data, classifier=classes)
+    return [data.at(train) for train, _ in splits]
 
 
 def _choosing(
     options: FitOptions, problem: FitProblem, largest: float, classes: bool
 ) -> RadonTVRegressorCV | RadonTVClassifierCV:
-    """Return the estimator that chooses; rows are shuffled, since files are often sorted."""
+    """Return the estimator that chooses."""
     top = alpha_for(problem, largest, 1.0)
-    kind = StratifiedKFold if classes else KFold
     given = {
         "alphas": top * np.logspace(0.0, np.log10(SMALLEST_RATIO), N_ALPHAS),
-        "cv": kind(options.cv, shuffle=True, random_state=options.seed),
+        "cv": splitter(options, classes),
         "selection": "1se" if options.one_se else "min",
         **_common(options, classes),
     }

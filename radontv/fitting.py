@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
-from typing import Any
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .problems import RidgeSpline
 from .solvers import Solution
 from .solvers.report import ProgressTable
-from .solving import FitProblem, largest_alpha, solve
-from .standardization import Standardization, alpha_for
+from .solving import FitProblem, solve
+from .standardization import Standardization
 from .training_data import TrainingData
 
 Array = NDArray[np.float64]
@@ -39,6 +41,21 @@ class NetworkEstimator(BaseEstimator):
     random_state: Any
     verbose: int
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "standardize": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "scope": [StrOptions({"local", "global"})],
+        "time_limit": [None, Interval(Real, 0, None, closed="neither")],
+        "max_neurons": [None, Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [
+            None,
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> TrainingData:
@@ -49,16 +66,21 @@ class NetworkEstimator(BaseEstimator):
         """Return the problem of inputs (n, n_features) and the targets of data, with alpha = 1."""
         raise NotImplementedError
 
-    def _prepared(self, data: TrainingData) -> tuple[FitProblem, Standardization]:
-        """Return the problem in standardised inputs, with alpha = 1, and the change of units.
+    def _foresee(self, parts: Iterable[TrainingData]) -> None:
+        """Settle, before the first fit, what those of all rows and of all folds have in common."""
 
-        Mean and scale are those of `data`: a fold knows nothing of the rows that it is judged by.
+    def _standardization(self, data: TrainingData) -> Standardization:
+        """Return the change of units, with mean and scale of `data`.
+
+        A fold knows nothing of the rows that it is judged by.
         """
-        change = (
-            Standardization.of(data.rows, data.weights)
-            if self.standardize
-            else Standardization.identity(data.rows.shape[1])
-        )
+        if self.standardize:
+            return Standardization.of(data.rows, data.weights)
+        return Standardization.identity(data.rows.shape[1])
+
+    def _prepared(self, data: TrainingData) -> tuple[FitProblem, Standardization]:
+        """Return the problem in standardised inputs, with alpha = 1, and the change of units."""
+        change = self._standardization(data)
         return self._problem(change.inputs(data.rows), data), change
 
     def _seed(self) -> int:
@@ -96,7 +118,7 @@ class NetworkEstimator(BaseEstimator):
                 f"{certificate.scope.meaning}), asked for were tol={self.tol:g} and "
                 f"scope={self.scope!r}.",
                 ConvergenceWarning,
-                stacklevel=5,  # whoever called `fit`, which a decorator wraps
+                stacklevel=4,  # whoever called `fit`, which a decorator wraps
             )
         return solution
 
@@ -141,29 +163,3 @@ class NetworkEstimator(BaseEstimator):
         check_is_fitted(self)
         network: RidgeSpline = self._standard_network
         return network
-
-
-class FixedPenalty(NetworkEstimator):
-    """An estimator with the parameters `alpha` and `warm_start`."""
-
-    alpha: float | None
-    warm_start: bool
-
-    def _fit(self, data: TrainingData) -> None:
-        """Solve the problem of the data, and keep the solution."""
-        problem, change = self._prepared(data)
-        alpha = self.alpha or alpha_for(problem, largest_alpha(problem))
-        before = self._start(change, problem) if self.warm_start else None
-        solution = self._solve(
-            problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
-        )
-        self._keep(solution, change)
-
-    def _start(self, change: Standardization, problem: FitProblem) -> RidgeSpline | None:
-        """Return the network of the previous fit in new standardised inputs, if it fits them."""
-        before: RidgeSpline | None = getattr(self, "_standard_network", None)
-        if before is None or before.n_features != len(change.mean):
-            return None
-        if before.n_outputs != getattr(problem, "n_outputs", 1):
-            return None
-        return self._change().after(change).to_original(before)

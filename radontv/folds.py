@@ -48,17 +48,38 @@ def folds(
     """
     count = FOLDS if cv is None else cv
     if isinstance(count, Integral):
-        _check_count(int(count), len(data.targets), classifier)
-    splitter = check_cv(count, data.targets, classifier=classifier)
+        check_count(int(count), data.targets, classifier)
     if isinstance(count, Integral) or hasattr(cv, "split"):
-        kept = _check_method_params(data.live, dict(params or {}), np.flatnonzero(data.live))
-        pairs = [
-            (np.asarray(train), np.asarray(test))
-            for train, test in splitter.split(data.rows, data.targets, **kept)
-        ]
+        splitter = check_cv(count, data.targets, classifier=classifier)
+        pairs = _split(splitter, data, params or {})
     else:
-        pairs = [(_live(train, data), _live(test, data)) for train, test in splitter.split()]
+        pairs = [(_live(train, data), _live(test, data)) for train, test in _ready_made(cv)]
     _check_parts(pairs, data)
+    return pairs
+
+
+def _split(splitter: Any, data: TrainingData, params: Mapping[str, Any]) -> list[Split]:
+    """Return the folds of a splitter."""
+    kept = _check_method_params(data.live, dict(params), np.flatnonzero(data.live))
+    try:
+        pairs = list(splitter.split(data.rows, data.targets, **kept))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"cv={splitter} cannot split the {len(data.rows)} rows of positive weight: {error} "
+            "Choose another cv, or pass what it needs (groups go to `fit` with scikit-learn's "
+            "metadata routing, or make a list of splits)."
+        ) from error
+    return [(np.asarray(train), np.asarray(test)) for train, test in pairs]
+
+
+def _ready_made(cv: Any) -> list[tuple[Any, Any]]:
+    """Return the pairs of an iterable."""
+    pairs = list(cv)
+    for index, pair in enumerate(pairs):
+        if not (hasattr(pair, "__len__") and len(pair) == 2) or isinstance(pair, str):
+            raise ValueError(
+                f"fold {index} of cv is {pair!r}; it must be a pair (train, test) of row numbers."
+            )
     return pairs
 
 
@@ -76,13 +97,23 @@ def _live(part: Any, data: TrainingData) -> NDArray[np.intp]:
     return found
 
 
-def _check_count(count: int, n: int, classifier: bool) -> None:
+def check_count(count: int, targets: NDArray[np.float64], classifier: bool) -> None:
+    """Raise a ValueError if there are fewer rows, or fewer rows of any class, than folds."""
+    n = len(targets)
+    other = "RadonTVClassifier" if classifier else "RadonTVRegressor"
     if count > n:
-        other = "RadonTVClassifier" if classifier else "RadonTVRegressor"
         least = f"cv of at most {n}, or " if n > 1 else ""
         raise ValueError(
             f"n_samples={n} rows of positive weight are fewer than the cv={count} folds; choose "
             f"{least}{other} with an alpha of your own."
+        )
+    most = int(np.bincount(targets.astype(np.intp)).max()) if classifier else n
+    if count > most:
+        least = f"cv of at most {most}, " if most > 1 else ""
+        raise ValueError(
+            f"cv={count} stratified folds need a class with as many rows of positive weight, but "
+            f"the largest has {most}; choose {least}a splitter such as KFold, or {other} with an "
+            "alpha of your own."
         )
 
 

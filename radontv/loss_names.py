@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .classification import CLASSIFICATION_LOSSES
-from .csv_files import DataError, listed
+from .csv_files import DataError, is_number, listed
 from .problems.losses import EpsilonInsensitiveLoss, HuberLoss, Loss, QuantileLoss
 from .regression import REGRESSION_LOSSES
 
@@ -39,6 +39,8 @@ def loss_of(text: str) -> str | Loss:
         return name
     if name not in WITH_VALUE:
         raise DataError(f"--loss {text}: {name!r} has no parameter; give the name alone.")
+    if not is_number(value):
+        raise DataError(f"--loss {text}: {value!r} is no number; write it as in {name}=0.5.")
     try:
         loss: Loss = WITH_VALUE[name](float(value))
     except (ValueError, TypeError) as error:

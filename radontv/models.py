@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .classification import classes_of
 from .csv_files import DataError
 from .problems import Certificate, RidgeSpline
 from .problems.atomic_files import whole_file
 from .problems.poisson_loss import MOST_LOG
 from .quality import ClassQuality, Quality
+from .scores import classes_of
 from .standardization import Standardization
 from .summaries import Summary
 from .tables import Column

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .largest_margin import solve_single
 from .problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from .problems.losses import Loss
-from .solvers import Event, Solution, Status
-from .solvers.interrupts import InterruptNote
 from .solvers.proof import search_sup
 
 Array = NDArray[np.float64]
-
-LEAST_TIME = 1e-3
-"""Seconds for a class, if nothing is left: one round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +145,8 @@ def joined(parts: Sequence[Certificate], network: RidgeSpline) -> Certificate:
     parts, `scale` the smallest; it has no dual point, and each part has its own.
     """
     primal = math.fsum(part.primal for part in parts)
-    rounding = 2.0 * len(parts) * np.finfo(np.float64).eps * sum(abs(p.primal) for p in parts)
+    unit = float(np.finfo(np.float64).eps)
+    rounding = 2.0 * len(parts) * unit * sum(abs(p.primal) for p in parts)
     resolution = math.fsum(part.resolution for part in parts) + rounding
     gap = math.fsum(part.gap for part in parts) + rounding
     return Certificate(
@@ -170,46 +163,4 @@ def joined(parts: Sequence[Certificate], network: RidgeSpline) -> Certificate:
         sparsity_bound=sum(part.sparsity_bound for part in parts),
         resolution=resolution,
         network=network,
-    )
-
-
-def solve_one_vs_rest(
-    problem: OneVsRest,
-    *,
-    time_limit: float | None = None,
-    warm_start: RidgeSpline | None = None,
-    callback: Callable[[Event], bool | None] | None = None,
-    **options: Any,
-) -> Solution:
-    """Solve class after class; return the joint solution.
-
-    The classes share the time that is left evenly, and `max_neurons` is for each of them. After
-    Ctrl-C those that are left have one round.
-    """
-    start, solutions = time.perf_counter(), []
-    before = [None] * problem.n_outputs if warm_start is None else split(warm_start)
-    with InterruptNote() as note:
-
-        def watch(event: Event) -> bool:
-            told = bool(callback(event)) if callback is not None else False
-            return told or note.pressed
-
-        for c, (part, own) in enumerate(zip(problem.problems, before, strict=True)):
-            share = None
-            if time_limit is not None:
-                left = time_limit - (time.perf_counter() - start)
-                share = max(left / (problem.n_outputs - c), LEAST_TIME)
-            solutions.append(
-                solve_single(part, time_limit=share, warm_start=own, callback=watch, **options)
-            )
-    network = stacked([solution.network for solution in solutions])
-    unsolved = [s.status for s in solutions if not s.status.solved]
-    stopped = [status for status in unsolved if status is Status.INTERRUPTED]
-    return Solution(
-        network,
-        joined([solution.certificate for solution in solutions], network),
-        (stopped or unsolved or [Status.SOLVED])[0],
-        sum(solution.n_iter for solution in solutions),
-        tuple(event for solution in solutions for event in solution.history),
-        time.perf_counter() - start,
     )

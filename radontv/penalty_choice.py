@@ -6,14 +6,16 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
+from itertools import chain
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
+from sklearn.base import _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -23,22 +25,21 @@ from sklearn.utils.metadata_routing import (
 )
 
 from .cross_validation import FoldPath, PenaltySearch
+from .default_penalty import alpha_for, largest_alpha
 from .fitting import NetworkEstimator
-from .folds import Split, folds
+from .folds import folds
 from .problems import RidgeSpline
 from .problems.checks import as_positive
-from .solving import FitProblem, largest_alpha
-from .standardization import Standardization, alpha_for
-from .training_data import TrainingData
-from .validation_curve import ValidationCurve
+from .solving import FitProblem
+from .standardization import Standardization
+from .time_shares import LEAST_TIME
+from .validation_curve import SELECTIONS, ValidationCurve
 from .wording import counted
 
 Array = NDArray[np.float64]
 
 FOLD_SHARE = 0.7
 """Share of the time limit that the folds may take together."""
-LEAST_TIME = 1e-3
-"""Seconds for the fit of all rows, if nothing is left: one round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,23 +83,54 @@ class PenaltyChooser(NetworkEstimator):
     selection: str
     path_tol: float
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "eps": [Interval(Real, 0, 1, closed="right")],
+        "cv": ["cv_object"],
+        "selection": [StrOptions(set(SELECTIONS))],
+        "path_tol": [Interval(Real, 0, None, closed="neither")],
+        **NetworkEstimator._parameter_constraints,
+    }
+
     def _validation_error(self, targets: Array, values: Array) -> Array:
         """Return the error (n,) of network values for targets, row by row."""
         raise NotImplementedError
 
-    def _foresee(self, data: TrainingData, splits: list[Split]) -> None:
-        """Settle, before the search, what all fits have to have in common."""
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> Self:
+        """Choose the penalty, then fit all rows with it.
 
-    def _fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]
-    ) -> None:
-        """Choose the penalty, solve the problem of all rows, and keep the solution."""
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,), for regression also (n_samples, n_outputs)
+            Numbers; for classification at least two classes of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0, for fits and for validation errors; only their ratios matter. Weight 0 is
+            a removed row, weight 2 a repeated one.
+        **params : dict
+            For the splitter, such as ``groups``, if scikit-learn's metadata routing is enabled.
+
+        Returns
+        -------
+        object
+            The fitted estimator itself.
+        """
         choice = self._choose(X, y, sample_weight, params)
-        self.error_path_ = choice.curve.errors
+        self._keep_curve(choice.curve, choice.index)
+        self._warn_of_early_end(choice.curve)
         solution = self._solve(
             choice.problem, choice.before, seed=choice.seed, time_limit=choice.time_limit
         )
         self._keep(solution, choice.change)
+        return self
 
     def _choose(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]
@@ -110,7 +142,7 @@ class PenaltyChooser(NetworkEstimator):
         data = self._checked(X, y, sample_weight, reset=True)
         routed = self._for_splitter(params)
         splits = folds(self.cv, data, classifier=is_classifier(self), params=routed)
-        self._foresee(data, splits)
+        self._foresee(chain([data], (data.at(train) for train, _ in splits)))
         problem, change = self._prepared(data)
         alphas, seed = self._grid(problem), self._seed()
         search = PenaltySearch(
@@ -129,7 +161,6 @@ class PenaltyChooser(NetworkEstimator):
             noise=2.0 * problem.resolution(problem.affine_fit()),
         )
         index = curve.choose(self.selection)
-        self._keep_curve(curve, index)
         left = max(limit - (time.perf_counter() - start), LEAST_TIME)
         return Choice(
             problem.with_alpha(float(alphas[index])),
@@ -156,10 +187,13 @@ class PenaltyChooser(NetworkEstimator):
         return np.unique(values)[::-1]
 
     def _keep_curve(self, curve: ValidationCurve, index: int) -> None:
-        """Store the curve, with a warning if some folds have not got through."""
-        self.alphas_ = curve.alphas
+        """Store the curve and the place of the penalty chosen."""
+        self.alphas_, self.error_path_ = curve.alphas, curve.errors
         self.mean_error_, self.standard_error_ = curve.mean, curve.standard_error
         self.best_index_ = index
+
+    def _warn_of_early_end(self, curve: ValidationCurve) -> None:
+        """Warn if some folds have not got through."""
         count, reached = len(curve.alphas), curve.reached
         if reached < count:
             warnings.warn(
@@ -167,7 +201,7 @@ class PenaltyChooser(NetworkEstimator):
                 f"the {reached} largest of {count} values, which all folds have reached. Allow "
                 "more time, or ask for fewer alphas.",
                 ConvergenceWarning,
-                stacklevel=6,  # whoever called `fit`, which a decorator wraps
+                stacklevel=4,  # whoever called `fit`, which a decorator wraps
             )
 
     def _for_splitter(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +217,8 @@ class PenaltyChooser(NetworkEstimator):
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                splitter=check_cv(self.cv),
+                # `check_cv` would use up an iterator.
+                splitter=self.cv if hasattr(self.cv, "split") else check_cv(),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .classification import classes_of, probabilities_of
 from .csv_files import DataError, listed
 from .models import Model, load_model
 from .problems.atomic_files import whole_file
 from .quality import ClassQuality, Quality
+from .scores import classes_of, probabilities_of
 from .tables import read_inputs
 from .targets import class_names, names_of
 from .wording import counted

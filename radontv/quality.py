@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .classification import classes_of, log_probabilities_of
+from .scores import classes_of, log_probabilities_of
 
 Array = NDArray[np.float64]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_tweedie_score
 from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from .fitting import NetworkEstimator
 from .problems import RadonTVProblem
@@ -40,6 +41,11 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     loss: str | Loss
     output_norm: str
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "conjugate"])],
+        "output_norm": [StrOptions(set(OUTPUT_NORMS))],
+    }
+
     def _loss(self) -> Loss:
         """Return the loss as an object."""
         found = get_loss(self.loss)
@@ -70,11 +76,21 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             reset=reset,
             multi_output=loss.smooth and (several or not poisson),
         )
+        one_column = data.targets.ndim == 2 and data.targets.shape[1] == 1
         if reset:
-            self._one_column = data.targets.ndim == 2 and data.targets.shape[1] == 1
-        if data.targets.ndim == 2 and data.targets.shape[1] == 1:
+            self._one_column = one_column
+        else:
+            self._refuse_other_outputs(data)
+        if one_column:
             return TrainingData(data.rows, data.targets[:, 0], data.weights, data.live)
         return data
+
+    def _refuse_other_outputs(self, data: TrainingData) -> None:
+        """Raise a ValueError if the targets are not those of the network."""
+        count = 1 if data.targets.ndim == 1 else data.targets.shape[1]
+        known = self.standardized_network().n_outputs
+        if count != known:
+            raise ValueError(f"y has {count} outputs, but that of fit had {known}; pass that y.")
 
     def _problem(self, inputs: Array, data: TrainingData) -> FitProblem:
         """Return the problem with alpha = 1: of one output, or of several that share neurons."""
@@ -131,11 +147,17 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             return float(super().score(X, y, sample_weight))
         # exp(f) may vanish, and the deviance knows only means > 0.
         means = np.maximum(self.predict(X), np.finfo(np.float64).tiny)
-        columns = zip(np.atleast_2d(np.asarray(y).T), np.atleast_2d(means.T), strict=True)
-        found = [
-            d2_tweedie_score(true, mean, sample_weight=sample_weight, power=1)
-            for true, mean in columns
-        ]
+        true = np.asarray(y, dtype=np.float64)
+        if true.size != means.size or len(true) != len(means):
+            raise ValueError(
+                f"y has shape {true.shape}, but predictions have shape {means.shape}; pass the "
+                "targets of the rows of X, with all outputs."
+            )
+        true = true.reshape(means.shape)
+        found = []
+        for own, mean in zip(np.atleast_2d(true.T), np.atleast_2d(means.T), strict=True):
+            self._loss().check_targets(own)
+            found.append(d2_tweedie_score(own, mean, sample_weight=sample_weight, power=1))
         return float(np.mean(found))
 
     def __sklearn_tags__(self) -> Tags:

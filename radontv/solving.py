@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .largest_margin import solve_single
-from .one_vs_rest import OneVsRest, affine_from, solve_one_vs_rest
+from .one_vs_rest import OneVsRest
+from .one_vs_rest_solver import solve_one_vs_rest
 from .problems import RadonTVProblem
-from .problems.exact_fit_losses import BandLoss
 from .problems.multi_output import MultiOutputProblem
 from .solvers import Solution
 from .solvers.vector.driver import solve_multi_output
@@ -23,13 +23,3 @@ def solve(problem: FitProblem, **options: Any) -> Solution:
     if isinstance(problem, OneVsRest):
         return solve_one_vs_rest(problem, **options)
     return solve_single(problem, **options)
-
-
-def largest_alpha(problem: FitProblem) -> float:
-    """Return alpha_max, for a loss with kinks or constraints a bound above it or 1.
-
-    From there on the fit is affine. With constraints alpha is only a unit, which may be 1.
-    """
-    if isinstance(problem.loss, BandLoss):
-        return 1.0
-    return affine_from(problem) if isinstance(problem, RadonTVProblem) else problem.alpha_max()

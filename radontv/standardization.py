@@ -1,4 +1,4 @@
-"""Standardised inputs, and the default penalty in them."""
+"""The change of units from inputs to standardised inputs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .problems import RadonTVProblem, RidgeSpline
+from .problems import RidgeSpline
 from .problems.checks import LARGEST, SMALLEST
-from .problems.exact_fit_losses import BandLoss
-from .problems.loss_base import Loss
-from .problems.multi_output import MultiOutputProblem
-from .solving import FitProblem
 
 Array = NDArray[np.float64]
-
-DEFAULT_RATIO = 0.01
-"""`alpha=None` stands for this multiple of alpha_max."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,43 +116,3 @@ def _refuse_small(top: Array, varies: NDArray[np.bool_]) -> None:
             f"column {column} of X varies by at most {top[column]:.3g} around its mean, too little "
             f"for float64; rescale it above {SMALLEST:g}, or drop it."
         )
-
-
-def alpha_for(problem: FitProblem, largest: float, ratio: float = DEFAULT_RATIO) -> float:
-    """Return ratio * alpha_max, or a tiny positive number if the targets are affine.
-
-    The data count as affine if alpha_max is explained by rounding of the targets, that is
-    alpha_max <= 1000 u rms(y) rms(|z|) with u the unit roundoff; that number is returned, or 1
-    where it is 0. In place of a |y_i| above the largest slope of the loss stands that slope.
-
-    Parameters
-    ----------
-    problem : RadonTVProblem, MultiOutputProblem or OneVsRest
-        Its `alpha` is not used.
-    largest : float
-        alpha_max of the problem.
-    ratio : float
-    """
-    if isinstance(problem.loss, BandLoss):
-        return 1.0  # alpha is only a unit
-    length = np.sqrt(problem.s @ (problem.X**2).sum(axis=1))
-    noise = 1e3 * np.finfo(np.float64).eps * float(_size_of_targets(problem) * length)
-    if largest > noise:
-        return float(ratio * largest)
-    return noise or 1.0
-
-
-def _size_of_targets(problem: FitProblem) -> float:
-    """Return sqrt(sum_i s_i m_i^2), m_i the lesser of |y_i| and the largest slope of the loss."""
-    if isinstance(problem, MultiOutputProblem):
-        targets, loss = problem.targets, getattr(problem.loss, "one", None)
-    else:
-        part = problem if isinstance(problem, RadonTVProblem) else problem.problems[0]
-        targets, loss = part.y[:, None], part.loss
-    size = np.abs(targets) if loss is None else np.minimum(np.abs(targets), _slope(loss, targets))
-    return float(np.sqrt(problem.s @ (size**2).sum(axis=1)))
-
-
-def _slope(loss: Loss, y: Array) -> Array:
-    low, high = loss.dual_interval(y)
-    return np.maximum(np.abs(low), np.abs(high))

@@ -99,7 +99,8 @@ def _classes(column: pd.Series) -> Target:
         raise DataError(
             f"The target column {column.name!r} holds {len(classes)} different values such as "
             f"{names[0]!r}, where at most {MAX_CLASSES} classes can be told apart: correct it, "
-            "choose another column, or leave out --classify if they are numbers."
+            "choose another column, or, if they are numbers, leave out --classify and a --loss for "
+            "classes."
         )
     if len(classes) < 2:
         raise DataError(

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from .input_faults import plain_faults
 from .problems.checks import refuse_overflow
 
 Array = NDArray[np.float64]
@@ -72,11 +73,18 @@ def training_data(
         If something is misshapen, not finite or so large that squares overflow; what is wrong
         with rows of weight 0 does not matter, as long as it is finite.
     """
-    rows, targets = validate_data(
-        estimator, X, y, dtype=np.float64, y_numeric=True, multi_output=multi_output, reset=reset
-    )
+    with plain_faults(X, y, labels=False):
+        rows, targets = validate_data(
+            estimator,
+            X,
+            y,
+            dtype=np.float64,
+            y_numeric=True,
+            multi_output=multi_output,
+            reset=reset,
+        )
+        targets = np.asarray(targets, dtype=np.float64)
     rows, targets, weights, live = _live(rows, targets, sample_weight)
-    targets = np.asarray(targets, dtype=np.float64)
     refuse_overflow("y", targets)
     return TrainingData(rows, targets, weights, live)
 
@@ -94,8 +102,10 @@ def labelled_data(
     The classes are those of rows of positive weight. Parameters and errors are those of
     `training_data`; targets that are no classes, such as fractions, are refused.
     """
-    rows, labels = validate_data(estimator, X, y, dtype=np.float64, reset=reset)
-    check_classification_targets(labels)
+    with plain_faults(X, y, labels=True):
+        rows, labels = validate_data(estimator, X, y, dtype=np.float64, reset=reset)
+        check_classification_targets(labels)
+        np.unique(labels)
     rows, labels, weights, live = _live(rows, labels, sample_weight)
     classes, codes = np.unique(labels, return_inverse=True)
     return TrainingData(rows, codes.astype(np.float64), weights, live), classes
@@ -105,9 +115,18 @@ def _live(
     rows: Array, targets: NDArray[Any], sample_weight: ArrayLike | None
 ) -> tuple[Array, NDArray[Any], Array, NDArray[np.bool_]]:
     """Return what has a positive weight, the weights, and which rows these are."""
-    weights: Array = _check_sample_weight(
-        sample_weight, rows, dtype=float, ensure_non_negative=True
-    )
+    try:
+        weights: Array = _check_sample_weight(sample_weight, rows, dtype=float)
+    except ValueError as error:
+        if "convert" not in str(error):
+            raise
+        raise ValueError(f"sample_weight must hold numbers: {error}.") from None
+    if (weights < 0.0).any():
+        where = int(np.argmin(weights))
+        raise ValueError(
+            f"sample_weight must be >= 0, but entry {where} is {weights[where]:g}; use 0 to leave "
+            "a row out."
+        )
     if not weights.any():
         raise ValueError("Sample weights are all zero; at least one row needs a positive weight.")
     live = weights > 0

@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from .classification import NetworkClassifier
-from .column_numbers import FEWEST_ROWS
 from .csv_files import DataError, listed
+from .default_penalty import largest_alpha
 from .file_estimator import (
+    RARE_CLASS,
     FileEstimator,
     announcement,
     blank_estimator,
     check_folds,
     estimator_for,
+    parts_of_folds,
 )
+from .held_out import rows_to_fit
 from .models import Model, package_version
 from .options import FitOptions
 from .penalty_choice import PenaltyChooser
@@ -30,7 +33,7 @@ from .problems.existence import check_existence
 from .quality import ClassQuality, Quality
 from .results import ResultsFolder
 from .solvers import Status
-from .solving import FitProblem, largest_alpha
+from .solving import FitProblem
 from .summaries import Summary
 from .tables import Table, read_table
 from .tuning import Tuning
@@ -38,8 +41,6 @@ from .wording import counted
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
-
-FEWEST_ROWS_TO_HOLD_OUT = 10
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,12 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
     )
     folder.check(options.data)
     notes = list(table.notes)
-    train = _split(table, options, notes)
+    train = rows_to_fit(table, options, notes)
     weights = np.ones(len(table.y)) if table.weights is None else table.weights
-    check_folds(options, int((train & (weights > 0)).sum()))
-    _check_classes(table, train & (weights > 0))
+    counts = train & (weights > 0)
+    check_folds(options, table.y[counts], table.classes, notes)
+    _check_classes(table, counts)
+    _check_counts(table, options)
     say(
         f"{options.data}: {counted(len(table.y), 'row')}, "
         f"{counted(table.X.shape[1], 'feature')}, "
@@ -93,7 +96,7 @@ def fit_file(options: FitOptions, folder: ResultsFolder, say: Say) -> Fitted:
         say(note)
     say(announcement(estimator, largest, options))
     start = time.perf_counter()
-    _fit(estimator, table, train)
+    _fit(estimator, table, train, options)
     seconds = time.perf_counter() - start
     model = Model(
         network=estimator.network_,
@@ -140,42 +143,6 @@ def _summary(
     )
 
 
-def _split(table: Table, options: FitOptions, notes: list[str]) -> NDArray[np.bool_]:
-    """Return which rows are fitted: all but a random `test_fraction`."""
-    n = len(table.y)
-    live = np.ones(n, dtype=bool) if table.weights is None else table.weights > 0
-    train = np.ones(n, dtype=bool)
-    if options.test_fraction == 0:
-        return train
-    if n < FEWEST_ROWS_TO_HOLD_OUT:
-        notes.append(f"All {n} rows are fitted: too few to hold some out.")
-        return train
-    held = max(1, round(options.test_fraction * n))
-    if n - held < FEWEST_ROWS:
-        raise DataError(
-            f"--test-fraction {options.test_fraction:g} leaves {n - held} of {n} rows to fit where "
-            f"at least {FEWEST_ROWS} are needed; choose at most "
-            f"{np.floor(1000 * (1 - FEWEST_ROWS / n)) / 1000:g}."
-        )
-    train[_held_out(table, held, options)] = False
-    if (train & live).sum() < FEWEST_ROWS or not (~train & live).any():
-        train[:] = True
-        notes.append("No rows are held out: too few have a positive weight.")
-    return train
-
-
-def _held_out(table: Table, held: int, options: FitOptions) -> NDArray[np.intp]:
-    """Return random rows, of each class its share, but never all of it."""
-    order = np.random.default_rng(options.seed).permutation(len(table.y))
-    if table.classes is None:
-        return order[:held]
-    parts = []
-    for code in range(len(table.classes)):
-        rows = order[table.y[order] == code]
-        parts.append(rows[: min(round(options.test_fraction * len(rows)), len(rows) - 1)])
-    return np.concatenate(parts)
-
-
 def _check_classes(table: Table, counts: NDArray[np.bool_]) -> None:
     """Raise a DataError if a class has no row that counts."""
     for code, name in enumerate(table.classes or ()):
@@ -184,6 +151,16 @@ def _check_classes(table: Table, counts: NDArray[np.bool_]) -> None:
                 f"Class {name!r} has no row of positive weight to fit; correct the weights, or "
                 "leave its rows out of the file."
             )
+
+
+def _check_counts(table: Table, options: FitOptions) -> None:
+    """Raise a DataError if --loss poisson meets a negative number."""
+    if options.loss == "poisson" and (table.y < 0.0).any():
+        row = int(np.argmax(table.y < 0.0))
+        raise DataError(
+            f"Column {options.target!r} holds {table.y[row]:g} in data row {table.lines[row]}, but "
+            "--loss poisson needs counts, which are >= 0: correct it, or choose another loss."
+        )
 
 
 def _search_gap(history: list[dict[str, Any]], certificate: Certificate) -> float | None:
@@ -203,8 +180,8 @@ def _yardstick(
     try:
         data = estimator._checked(table.X[train], table.y[train], weights, reset=True)
         smoothing = 0.0
+        estimator._foresee([data, *parts_of_folds(options, data, table.classes is not None)])
         if isinstance(estimator, NetworkClassifier):
-            estimator._settle_smoothing([data])
             smoothing = estimator.label_smoothing_
         problem, change = estimator._prepared(data)
         affine = problem.affine_fit()
@@ -218,15 +195,22 @@ def _yardstick(
 def _about_smoothing(smoothing: float) -> str:
     return (
         "Without smoothed labels there is no best function, since an affine function separates a "
-        f"class: labels count as right with probability {1.0 - smoothing:g}."
+        "class of the rows to fit, or of those of a fold: labels count as right with probability "
+        f"{1.0 - smoothing:g}."
     )
 
 
-def _fit(estimator: FileEstimator, table: Table, train: NDArray[np.bool_]) -> None:
+def _fit(
+    estimator: FileEstimator, table: Table, train: NDArray[np.bool_], options: FitOptions
+) -> None:
     weights = None if table.weights is None else table.weights[train]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the report says it in full
-        estimator.fit(table.X[train], table.y[train], weights)
+        warnings.filterwarnings("ignore", RARE_CLASS)  # a note says it
+        try:
+            estimator.fit(table.X[train], table.y[train], weights)
+        except ValueError as error:
+            raise DataError(f"Column {options.target!r} and its inputs: {error}") from None
 
 
 def _quality(

@@ -53,3 +53,11 @@ def test_penalised_bias_benchmark_does_without_the_other_package() -> None:
     said = run("penalized_bias.py")
     assert "| 1, 60, 0.01 |" in said
     assert "GLOBAL" in said
+
+
+def test_classification_benchmark_at_its_smallest_size() -> None:
+    rows = [line.split("|") for line in run("classify.py").splitlines() if " x 4 |" in line]
+    assert [row[1].strip() for row in rows] == ["breast cancer, first rows"]
+    accuracy = float(rows[0][3].split("±")[0])
+    assert accuracy > float(rows[0][4]) > 50.0  # better than the most frequent class
+    assert float(rows[0][6]) <= 1e-3

@@ -19,7 +19,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radontv import RadonTVClassifier, RadonTVClassifierCV, certify
 from radontv.largest_margin import least_slope, solve_single
-from radontv.one_vs_rest import OneVsRest, joined, solve_one_vs_rest, split, stacked
+from radontv.one_vs_rest import OneVsRest, joined, split, stacked
+from radontv.one_vs_rest_solver import solve_one_vs_rest
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.problems.vector.multinomial_loss import MultinomialLoss
@@ -160,6 +161,7 @@ def test_one_vs_rest_keeps_limits_and_stops(three):
     timed = solve_one_vs_rest(problem, time_limit=1e-6, tol=1e-12)
     assert timed.status is Status.TIME_LIMIT
     assert timed.certificate.dual <= timed.certificate.primal
+    assert 1 <= len(timed.history) <= 6
     small = solve_one_vs_rest(problem, max_neurons=1)
     assert all(part.n_neurons <= 1 for part in split(small.network))
     full = solve_one_vs_rest(problem, tol=1e-6)
@@ -168,6 +170,31 @@ def test_one_vs_rest_keeps_limits_and_stops(three):
     assert problem.objective(problem.affine_fit()) >= full.certificate.primal
     largest = problem.alpha_max()
     assert solve_one_vs_rest(problem.with_alpha(1.001 * largest)).network.n_neurons == 0
+
+
+@pytest.mark.parametrize("scope", ["local", "global"])
+def test_rounds_of_one_vs_rest_are_those_of_the_sum(three, scope):
+    X, y = three
+    codes = np.searchsorted(["low", "mid", "top"], y).astype(float)
+    problem = OneVsRest.of(X, codes, 3, "squared_hinge", np.ones(70)).with_alpha(0.01)
+    told = []
+    found = solve_one_vs_rest(problem, scope=scope, tol=1e-4, callback=told.append)
+    assert list(found.history) == told
+    certificate, last = found.certificate, told[-1]
+    primal, dual = (
+        np.array([getattr(event, name) for event in told]) for name in ("primal", "dual")
+    )
+    assert primal[0] <= 3 * 0.5 + 1e-12  # f = 0
+    assert (primal >= certificate.primal * (1.0 - 1e-9)).all()
+    assert (dual <= certificate.primal * (1.0 + 1e-9)).all()
+    assert last.primal == pytest.approx(certificate.primal, rel=1e-4)
+    assert last.gap <= 2e-4
+    assert last.scope is certificate.scope
+    assert last.n_neurons >= found.network.n_neurons
+    assert (np.diff([event.seconds for event in told]) >= 0.0).all()
+    assert (np.diff([event.round for event in told]) >= 0).all()
+    warm = solve_one_vs_rest(problem, warm_start=found.network, tol=1e-4)
+    assert warm.history[0].primal == pytest.approx(certificate.primal, rel=1e-4)
 
 
 def test_affine_from_alpha_max_on_is_logistic_regression(data):
@@ -181,6 +208,19 @@ def test_affine_from_alpha_max_on_is_logistic_regression(data):
 
 
 # --- labels, weights, errors --------------------------------------------------------------------
+
+
+def test_class_weights_are_those_of_the_very_label(data):
+    X, y = data
+    number = (y == "in").astype(int)
+    model = RadonTVClassifier(alpha=0.05, class_weight={0: 1.0, 1: 5.0}).fit(X, number)
+    text = RadonTVClassifier(alpha=0.05, class_weight={"0": 1.0, "1": 5.0})
+    assert text.fit(X, number.astype(str)).certificate_.primal == model.certificate_.primal
+    # A part of the rows may lack a class.
+    more = RadonTVClassifier(alpha=0.05, class_weight={0: 1.0, 1: 5.0, 2: 9.0}).fit(X, number)
+    assert more.certificate_.primal == model.certificate_.primal
+    with pytest.raises(ValueError, match=r"names the class 0, .*'0', '1'.*text and numbers differ"):
+        RadonTVClassifier(class_weight={0: 5.0}).fit(X, number.astype(str))
 
 
 @pytest.mark.parametrize("names", [[0, 1], [7, -3], [True, False], ["a", "b"], [2.0, 1.0]])
@@ -268,7 +308,13 @@ def test_probabilities_exist_for_the_logistic_loss_only(data, three):
         ({"loss": "hinge", "label_smoothing": 0.1}, None, "belongs to loss='logistic'"),
         ({"class_weight": {"in": 0.0}}, None, "class_weight gives the class 'in' the weight 0"),
         ({"class_weight": {"in": np.inf}}, None, "class_weight gives the class 'in'"),
+        ({"class_weight": {"in": "x"}}, None, "class_weight gives the class 'in' the weight 'x'"),
+        ({"class_weight": {"on": 2}}, None, "names the class 'on', .* its classes are 'in', 'out'"),
+        ({"class_weight": {"in": 2, "on": 2}}, None, "class_weight names the class 'on'"),
         ({"class_weight": "even"}, None, "class_weight"),
+        ({}, np.array([None] + ["a", "b"] * 40)[:80], "y holds None in row 0, which is no class"),
+        ({}, np.array(["a", "b"] * 39 + ["a", np.nan], dtype=object), "y holds nan in row 79"),
+        ({}, np.array([1, "a"] * 40, dtype=object), "y mixes classes such as 'a' and 1"),
         ({"alpha": -1.0}, None, "alpha"),
     ],
 )
@@ -297,7 +343,7 @@ def test_separable_classes_get_smoothed_labels():
     assert model.score(X, y) > 0.95
     assert np.abs(model.decision_function(X)).max() < 50
     assert model.certificate_.relative_gap <= 1e-4
-    with pytest.raises(ValueError, match="no minimiser"):
+    with pytest.raises(ValueError, match=r"leaves no minimiser: .* use 'auto' or 0.01"):
         RadonTVClassifier(alpha=0.01, label_smoothing=0.0).fit(X, y)
     for loss in ("hinge", "squared_hinge"):
         other = RadonTVClassifier(alpha=0.01, loss=loss).fit(X, y)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -422,18 +423,58 @@ def test_separable_classes_are_told_of_smoothed_labels(frame):
     assert load_model(Path("data-radontv")).loss == "logistic(label_smoothing=0.01)"
 
 
+def test_a_fold_that_is_separable_smooths_the_labels_that_are_reported():
+    x = np.r_[np.linspace(-2.0, -0.2, 30), np.linspace(0.2, 2.0, 30), 1.0]
+    kind = ["lo"] * 30 + ["hi"] * 30 + ["lo"]  # without the last row they are separable
+    pd.DataFrame({"x": x, "kind": kind}).to_csv("data.csv", index=False)
+    options = ["--target", "kind", "--no-plots", "--test-fraction", 0]
+    said = run("fit", "data.csv", *options, "--cv", 3)
+    assert "Without smoothed labels there is no best function" in said
+    model = load_model(Path("data-radontv"))
+    assert model.loss == "logistic(label_smoothing=0.01)"
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    expected = RadonTVClassifierCV(cv=folds).fit(x[:, None], kind)
+    assert expected.label_smoothing_ == 0.01
+    assert np.allclose(model.summary.tuning.alphas, expected.alphas_, rtol=1e-9)
+    run("fit", "data.csv", *options)
+    assert load_model(Path("data-radontv")).loss == "logistic(label_smoothing=0.0)"
+
+
+def test_classes_with_fewer_rows_than_folds(frame):
+    frame["kind"] = np.where(frame["dose"] > 0, "a", "b")
+    frame.loc[0, "kind"] = "c"
+    frame.to_csv("data.csv", index=False)
+    options = ["--target", "kind", "--no-plots", "--drop", "effect"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said = run("fit", "data.csv", *options, "--cv", 2, "--time-limit", 0.5)
+    assert "Classes with fewer rows than --cv has folds: 'c' (1 row)." in said
+    said = run("fit", "data.csv", *options, "--cv", 45, code=2)
+    assert "--cv 45 needs at least 45 rows to fit, of positive weight and of one class" in said
+
+
+def test_counts_without_an_optimum_in_a_fold_are_named():
+    x, n = np.arange(12), np.r_[1, np.zeros(10), 1]  # without either of the two counts
+    pd.DataFrame({"x": x, "n": n}).to_csv("data.csv", index=False)
+    options = ["--target", "n", "--loss", "poisson", "--no-plots", "--test-fraction", 0]
+    run("fit", "data.csv", *options, "--alpha", 0.1)
+    said = run("fit", "data.csv", *options, "--cv", 12, code=2)
+    assert "Error: Column 'n' and its inputs: Fold" in said
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--loss", "cubic"], ["--loss cubic is unknown", "'huber'", "'hinge'"]),
-        (["--loss", "huber=x"], ["--loss huber=x"]),
+        (["--loss", "huber=x"], ["--loss huber=x", "'x' is no number", "huber=0.5"]),
+        (["--loss", "hinge"], ["60 different values", "leave out", "--loss for classes"]),
         (["--loss", "huber=-1"], ["--loss huber=-1", "delta"]),
         (["--loss", "absolute=1"], ["'absolute' has no parameter"]),
         (["--loss", "hinge=1"], ["'hinge' has no parameter"]),
         (["--loss", "hinge", "--numbers"], ["--loss hinge is for classes"]),
         (["--loss", "huber", "--classify"], ["--loss huber is for numbers"]),
         (["--classify"], ["60 different values", "at most 50 classes"]),
-        (["--loss", "poisson"], ["needs counts"]),
+        (["--loss", "poisson"], ["data row 1,", "needs counts"]),
     ],
 )
 def test_faults_of_losses_are_named_in_one_sentence(frame, options, words):

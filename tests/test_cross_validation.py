@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     KFold,
     LeaveOneOut,
     ShuffleSplit,
+    StratifiedKFold,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
@@ -27,7 +28,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from radontv import RadonTVRegressor, RadonTVRegressorCV, certify, cross_validation
+from radontv import (
+    RadonTVClassifierCV,
+    RadonTVRegressor,
+    RadonTVRegressorCV,
+    certify,
+    cross_validation,
+)
 from radontv.problems import RadonTVProblem, losses
 from radontv.solvers import Status, solve
 from radontv.standardization import Standardization
@@ -326,6 +333,30 @@ def test_groups_reach_the_splitter_by_metadata_routing(data):
         model.fit(X, y, groups=groups)
 
 
+def test_routing_leaves_an_iterator_of_splits_alone(data):
+    model = RadonTVRegressorCV(alphas=3, eps=0.1, cv=KFold(3).split(data[0]))
+    with config_context(enable_metadata_routing=True):
+        model.get_metadata_routing()  # what a search around it calls
+        model.fit(*data)
+    assert model.mse_path_.shape == (3, 3)
+
+
+def test_each_class_has_to_be_in_some_fold(data):
+    X, _ = data
+    with pytest.raises(ValueError, match=r"cv=4 stratified folds .* largest has 3; .* at most 3"):
+        RadonTVClassifierCV(cv=4).fit(X[:6], [0, 1] * 3)
+    with pytest.raises(ValueError, match=r"the largest has 1; choose a splitter such as KFold"):
+        RadonTVClassifierCV(cv=2).fit(X[:2], [0, 1])
+
+
+def test_a_fold_without_an_optimum_is_named():
+    X, y = np.arange(12.0)[:, None], np.tile([1.0, 0.0], 6)
+    splits = [(np.arange(12), [0]), ([0, 1, 3, 5], [2])]  # zeros on one side of the only count
+    assert RadonTVRegressorCV(alphas=[0.1], cv=splits[:1], loss="poisson").fit(X, y).alpha_ == 0.1
+    with pytest.raises(ValueError, match="Fold 1 of cv: loss='poisson' has no minimiser"):
+        RadonTVRegressorCV(alphas=[0.1], cv=splits, loss="poisson").fit(X, y)
+
+
 @pytest.mark.parametrize("state", [None, np.random.RandomState(3)])
 def test_random_state_may_be_a_generator(data, state):
     assert RadonTVRegressorCV(**SMALL, random_state=state).fit(*data).score(*data) > 0.3
@@ -410,6 +441,10 @@ def test_leave_one_out_and_overlapping_splits(data):
         ({"cv": [(np.arange(60), [])]}, r"fold 0 of cv has no rows .* to judge"),
         ({"cv": [([], np.arange(60))]}, r"fold 0 of cv has no rows .* to fit"),
         ({"cv": [(np.arange(61), [0])]}, r"cv holds indices that do not fit the 60 rows"),
+        ({"cv": [1, 2]}, r"fold 0 of cv is 1; it must be a pair \(train, test\)"),
+        ({"cv": GroupKFold(3)}, "cv=GroupKFold.* cannot split the 60 rows.*'groups'"),
+        ({"cv": StratifiedKFold(3)}, "cv=StratifiedKFold.* cannot split .*Choose another cv"),
+        ({"n_jobs": 0}, "'n_jobs' parameter"),
         ({"alphas": []}, "alphas must be an integer or a list"),
         ({"alphas": [[1.0]]}, r"alphas must be .*shape \(1, 1\)"),
         ({"alphas": [1.0, -2.0]}, r"alphas\[1\]"),
@@ -445,7 +480,7 @@ def test_faults_within_a_fold_come_through(data, monkeypatch):
 
     monkeypatch.setattr(RadonTVRegressorCV, "_validation_error", broken)
     for n_jobs in (None, 3):
-        with pytest.raises(ValueError, match="broken"):
+        with pytest.raises(ValueError, match=r"Fold \d of cv: broken"):
             RadonTVRegressorCV(**SMALL, n_jobs=n_jobs).fit(*data)
 
 
@@ -506,6 +541,12 @@ def test_each_fit_of_a_fold_starts_from_the_one_before(data, monkeypatch):
     assert len(starts) == 12
     for k in range(12):
         assert starts[k] is (networks[k - 1] if k % 4 else None)
+
+
+def test_warnings_are_about_the_line_that_fits(large):
+    with pytest.warns(ConvergenceWarning) as told:
+        RadonTVRegressorCV(time_limit=1e-6, tol=1e-9).fit(*large)
+    assert {warning.filename for warning in told} == {__file__}
 
 
 def test_a_tiny_time_limit_gives_a_usable_model(large):

@@ -19,12 +19,13 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from radontv import RadonTVRegressor, certify
+from radontv.default_penalty import alpha_for
 from radontv.problems import RadonTVProblem, RidgeSpline, Scope, losses
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.solvers import Event, Status, prove, solve
 from radontv.solvers.report import ProgressTable
 from radontv.solvers.vector.driver import solve_multi_output
-from radontv.standardization import Standardization, alpha_for
+from radontv.standardization import Standardization
 
 TIGHT = 1e-9
 """Relative gap of fits that are compared with each other."""
@@ -157,6 +158,18 @@ def test_only_ratios_of_weights_matter(data):
     one = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y, weights)
     two = RadonTVRegressor(alpha=1e-2, tol=TIGHT).fit(X, y, 1e3 * weights)
     assert one.certificate_.primal == pytest.approx(two.certificate_.primal, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.r_[1.0, -2.0, np.ones(38)], r"sample_weight must be >= 0, but entry 1 is -2; use 0"),
+        (["a"] * 40, r"sample_weight must hold numbers.*'a'"),
+    ],
+)
+def test_weights_that_are_none_are_named(data, weights, message):
+    with pytest.raises(ValueError, match=message):
+        RadonTVRegressor().fit(*data, weights)
 
 
 @pytest.mark.parametrize("weights", [np.zeros(40), -np.ones(40)])
@@ -412,6 +425,41 @@ def test_wrong_parameters_are_named(data, name, value):
         RadonTVRegressor(**{name: value}).fit(*data)
 
 
+def frame_with(**columns):
+    return lambda X: pd.DataFrame({"a": X[:, 0], **columns})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (frame_with(s=["lo", "hi"] * 20), "X holds 'lo' in column 's', row 0"),
+        (frame_with(s=["1.5"] * 39 + ["x"]), "X holds 'x' in column 's', row 39"),
+        (frame_with(s=pd.Series(["u", "v"] * 20, dtype="category")), "X holds 'u' in column 's'"),
+        (frame_with(s=pd.date_range("2020-01-01", periods=40)), "X holds '2020-01-01.* 's'"),
+        (lambda X: np.column_stack([X.astype(object), ["t"] * 40]), "X holds 't' in column 2"),
+        (lambda X: np.where(X > 0.9, np.nan, X), "Input X contains NaN"),
+    ],
+)
+def test_inputs_that_are_no_numbers_are_named(data, change, words):
+    X, y = data
+    with pytest.raises(ValueError, match=words):
+        RadonTVRegressor().fit(change(X), y)
+
+
+def test_text_that_is_numbers_is_taken(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02).fit(pd.DataFrame(X).astype(str), y.astype(str))
+    assert np.array_equal(model.predict(X), RadonTVRegressor(alpha=0.02).fit(X, y).predict(X))
+    with pytest.raises(ValueError, match=r"y holds 'lo' in row 1.* use RadonTVClassifier"):
+        RadonTVRegressor().fit(X, ["1"] + ["lo"] * 39)
+
+
+def test_warnings_are_about_the_line_that_fits(data):
+    with pytest.warns(ConvergenceWarning) as told:
+        RadonTVRegressor(max_neurons=1).fit(*data)
+    assert [warning.filename for warning in told] == [__file__]
+
+
 def test_random_state_may_be_a_generator(data):
     for state in (None, np.random.RandomState(3)):
         assert RadonTVRegressor(alpha=1e-2, random_state=state).fit(*data).score(*data) > 0.9
@@ -599,3 +647,20 @@ def test_warm_start_with_another_number_of_outputs(data):
     assert model.predict(X).shape == (40, 2)
     rounds = model.n_iter_
     assert model.fit(X, np.column_stack([y, -y])).n_iter_ <= rounds
+
+
+def test_other_targets_than_those_of_fit_are_no_problem_of_it(data):
+    X, y = data
+    model = RadonTVRegressor(alpha=0.02).fit(X, y)
+    with pytest.raises(ValueError, match="y has 2 outputs, but that of fit had 1"):
+        model.standardized_problem(X, np.column_stack([y, y]))
+
+
+def test_scores_of_counts_need_the_targets_of_all_outputs(data):
+    X, _ = data
+    y = np.random.default_rng(0).poisson(2.0, size=40)
+    model = RadonTVRegressor(alpha=0.5, loss="poisson").fit(X, np.column_stack([y, y[::-1]]))
+    with pytest.raises(ValueError, match=r"y has shape \(40,\), but predictions .*\(40, 2\)"):
+        model.score(X, y)
+    with pytest.raises(ValueError, match="needs counts"):
+        model.score(X, np.column_stack([y, y - 9]))
