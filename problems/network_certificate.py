@@ -43,6 +43,7 @@ def certify_network(
     fitted = problem.merged(network)
     if loss.smooth or dual_point is None:
         fitted = problem.refit_affine(fitted)
+    targets, shifted = problem.without_offset(fitted)
     q = problem.dual_point(fitted) if dual_point is None else problem.project(dual_point)
     own = q[problem.live]
     amplitudes, values, kappa = problem.atoms(fitted, q)
@@ -53,9 +54,9 @@ def certify_network(
     bound = max(float(sup_bound), attained) + spare
     proved = duality_gap(
         loss,
-        y,
+        targets,
         s,
-        problem.sampling.values(fitted),
+        problem.sampling.values(shifted),
         own,
         amplitudes,
         values,
@@ -102,16 +103,19 @@ def certify_network(
 def evaluation_error(problem: RadonTVProblem, network: RidgeSpline) -> Array:
     """Return a bound of the rounding error of y_i - z_i and of sums over rows, per live row.
 
+    Both as they are evaluated, see `RadonTVProblem.without_offset`.
+
     (n + d + K + 8) u times the sum of the absolute values of the terms of y_i - z_i, u the
     unit roundoff of float64; with measurements m more terms per row count, and n and K in one
     dimension for little if the sums are those of `hinge_sums`.
     """
     sampling = problem.sampling
+    targets, network = problem.without_offset(network)
     X = np.abs(sampling.points)
     a = np.abs(network.amplitudes)
     terms = X @ (np.abs(network.coef) + a @ np.abs(network.weights))
     terms += abs(network.intercept) + float(a @ np.abs(network.biases))
-    terms = np.abs(problem.live_targets) + sampling.sizes(terms)
+    terms = np.abs(targets) + sampling.sizes(terms)
     n, K = len(sampling.points), network.n_neurons
     added = len(terms) + K
     if problem.n_features == 1 and n * K > MANY:
@@ -131,13 +135,16 @@ def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
     the targets) has not been evaluated, and its gap must not count as 0.
     """
     s, y, loss = problem.live_weights, problem.live_targets, problem.loss
-    own = loss.resolution(s, 8.0 * evaluation_error(problem, network))
+    error = evaluation_error(problem, network)
+    # The intercept is a rounded number, too.
+    error = error + 0.5 * np.finfo(np.float64).eps * abs(network.intercept)
+    own = loss.resolution(s, 8.0 * error)
     spread = 1.0
     if loss.translates:
         mean = float(y[0] + s @ (y - y[0]))
         spread = float(s @ loss.value(y, np.full_like(y, mean)))
-    # A value near y has a rounding of its own, and so has the sum that it comes from.
-    targets = loss.resolution(s, 2.0 * np.finfo(np.float64).eps * np.abs(y))
+    # The intercept of a constant fit may be the second nearest number.
+    targets = loss.resolution(s, 1.01 * np.spacing(np.abs(y)))
     return min(own, max(MOST_ROUNDING * spread, targets))
 
 
@@ -145,9 +152,8 @@ def _gain_of_refit(
     problem: RadonTVProblem, network: RidgeSpline, fitted: RidgeSpline, primal: float
 ) -> float:
     """Return an upper bound of F(network) - F(fitted), rounding of both included."""
-    slope = problem.live_weights * problem.loss.gradient(
-        problem.live_targets, problem.sampling.values(network)
-    )
+    targets, shifted = problem.without_offset(network)
+    slope = problem.live_weights * problem.loss.gradient(targets, problem.sampling.values(shifted))
     better = problem.objective(fitted)
     if not better < np.inf:
         return 0.0

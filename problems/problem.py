@@ -197,8 +197,20 @@ class RadonTVProblem(WeightedSamples):
         """
         check_features(self, network, "network")
         merged = self.merged(network)
-        values = self.loss.value(self.live_targets, self.sampling.values(merged))
+        targets, shifted = self.without_offset(merged)
+        values = self.loss.value(targets, self.sampling.values(shifted))
         return exact_sum(self.live_weights * values) + self.alpha * self.penalty(merged)
+
+    def without_offset(self, network: RidgeSpline) -> tuple[Array, RidgeSpline]:
+        """Return live targets and network less the intercept, if the loss depends on y - z only.
+
+        Where targets have a large offset, their differences from a network would drown in its
+        rounding otherwise.
+        """
+        if not self.loss.translates or self.measurements is not None:
+            return self.live_targets, network
+        shifted = network.with_affine(network.coef, 0.0)
+        return self.live_targets - network.intercept, shifted
 
     def merged(self, network: RidgeSpline) -> RidgeSpline:
         """Return the network with equal and antipodal neurons merged, if affine parts are free."""
