@@ -143,8 +143,8 @@ def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
     if loss.translates:
         mean = float(y[0] + s @ (y - y[0]))
         spread = float(s @ loss.value(y, np.full_like(y, mean)))
-    # The intercept of a constant fit may be the second nearest number.
-    targets = loss.resolution(s, 1.01 * np.spacing(np.abs(y)))
+    # Equal targets hide nothing: there a fit that is a few roundings off is exact.
+    targets = loss.resolution(s, (0.5 if spread > 0.0 else 4.0) * np.spacing(np.abs(y)))
     return min(own, max(MOST_ROUNDING * spread, targets))
 
 
