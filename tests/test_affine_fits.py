@@ -220,3 +220,14 @@ def test_balanced_dual_points_stay_in_the_domain_but_for_a_rounding(loss: losses
         assert np.abs(q / s - moved).max() <= 1e-9
         ends = np.where(low == 0.0, q / s, 1.0).min(), np.where(high == 0.0, q / s, -1.0).max()
         assert ends[0] >= 0.0 and ends[1] <= 0.0
+
+
+@pytest.mark.parametrize("light", [1e-3, 1e-7, 1e-12])
+def test_hinge_with_classes_of_very_different_weight(light: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 2))
+    y = np.where(rng.uniform(size=100) < 0.5, 1.0, -1.0)
+    problem = RadonTVProblem(X, y, 0.1, loss="hinge", sample_weight=np.where(y > 0.0, light, 1.0))
+    # The light class is given up: all of it is 2 off, the other is met by f = -1.
+    value = problem.objective(problem.affine_fit())
+    assert value == pytest.approx(2.0 * problem.s[y > 0.0].sum(), rel=1e-6)
