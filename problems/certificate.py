@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .checks import Array
 from .network import RidgeSpline
+
+if TYPE_CHECKING:
+    from .power.spline import PowerSpline
 
 
 class Scope(Enum):
@@ -66,7 +69,7 @@ class Certificate:
         Number of neurons, and the number that some optimum never exceeds, n - rank [1 X].
     resolution : float
         Objective value that rounding in float64 alone can produce; a smaller gap means zero.
-    network : RidgeSpline, default=None
+    network : RidgeSpline or PowerSpline, default=None
         The network that the certificate is about.
     dual_point : ndarray of shape (n_samples,), default=None
         The q of the original rows whose sup |eta| was bounded, before the factor t.
@@ -89,7 +92,7 @@ class Certificate:
     n_neurons: int
     sparsity_bound: int
     resolution: float = 0.0
-    network: RidgeSpline | None = field(default=None, repr=False, compare=False)
+    network: RidgeSpline | PowerSpline | None = field(default=None, repr=False, compare=False)
     dual_point: Array | None = field(default=None, repr=False, compare=False)
     digest: str = field(default="", repr=False, compare=False)
 

@@ -15,6 +15,8 @@ from .atomic_files import whole_file
 from .certificate import Certificate
 from .checks import Array
 from .network import RidgeSpline
+from .power.polynomials import Polynomial
+from .power.spline import PowerSpline
 
 FORMAT = "radontv-certificate"
 VERSION = 1
@@ -24,13 +26,16 @@ CLAIM = (
     "sum_k a_k relu(w_k.x - b_k) + coef.x + intercept is 'primal', and no function has less than "
     "'dual'. Proof: with q = dual_point, sum_i q_i = 0, sum_i q_i x_i = 0 up to rounding, and "
     "|sum_i q_i relu(w.x_i - b)| <= sup_bound for all unit w and all b (within 'scope'), so that "
-    "'dual' <= D(t q) = -sum_i s_i l*(y_i, -t q_i / s_i) with |t| <= alpha / sup_bound."
+    "'dual' <= D(t q) = -sum_i s_i l*(y_i, -t q_i / s_i) with |t| <= alpha / sup_bound. For a "
+    "network with 'order' m and 'polynomial' p, relu(t) is max(t, 0)^(m-1) / (m-1)!, the affine "
+    "part is p(x) = sum_j c_j prod_k u_k^e_jk, u = maps^T (x - centre), and q is orthogonal to all "
+    "polynomials of degree below m."
 )
 """What a certificate says, for a reader without this package."""
 
 _INTEGERS = ("n_neurons", "sparsity_bound")
 _FIELDS = {f.name: f for f in fields(Certificate) if f.name not in ("network", "dual_point")}
-_ARRAYS = ("amplitudes", "weights", "biases", "coef")
+_NEURONS = ("amplitudes", "weights", "biases")
 
 
 def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> None:
@@ -47,10 +52,7 @@ def save_certificate(certificate: Certificate, path: str | os.PathLike[str]) -> 
             "version": VERSION,
             "claim": CLAIM,
             "certificate": {k: _plain(v) for k, v in certificate.to_dict().items()},
-            "network": {
-                **{name: getattr(network, name).tolist() for name in _ARRAYS},
-                "intercept": np.asarray(network.intercept).tolist(),
-            },
+            "network": _content_of(network),
             "dual_point": q.tolist(),
         },
         indent=1,
@@ -106,17 +108,10 @@ def _certificate(content: dict[str, Any]) -> Certificate:
         if name not in ("scope", "digest"):
             numbers[name] = _number(name, value)
     certificate = Certificate.from_dict(numbers)
-    none = np.zeros((0, len(network["coef"])))
-    intercept = _floats("intercept", network["intercept"])
-    spline = RidgeSpline(
-        amplitudes=_floats("amplitudes", network["amplitudes"]),
-        weights=_floats("weights", network["weights"]) if network["weights"] else none,
-        biases=_floats("biases", network["biases"]),
-        coef=_floats("coef", network["coef"]),
-        intercept=intercept if intercept.ndim else float(intercept),
-    )
+    spline: Any = _power_spline(network) if "order" in network else _ridge_spline(network)
+    n_axes = spline.coef.ndim if isinstance(spline, RidgeSpline) else 1
     q = _floats("dual_point", content["dual_point"])
-    if q.ndim != spline.coef.ndim or q.size == 0:
+    if q.ndim != n_axes or q.size == 0:
         raise ValueError(
             f"dual_point has shape {q.shape}, not (n_samples,), or with several outputs "
             "(n_samples, n_outputs)."
@@ -124,6 +119,47 @@ def _certificate(content: dict[str, Any]) -> Certificate:
     if not isinstance(certificate.digest, str):
         raise ValueError("digest is not a text.")
     return replace(certificate, network=spline, dual_point=q)
+
+
+def _content_of(network: Any) -> dict[str, Any]:
+    """Return the arrays of a network, by name."""
+    neurons = {name: getattr(network, name).tolist() for name in _NEURONS}
+    if not isinstance(network, PowerSpline):
+        intercept = np.asarray(network.intercept).tolist()
+        return {**neurons, "coef": network.coef.tolist(), "intercept": intercept}
+    free = network.polynomial
+    polynomial = {f.name: getattr(free, f.name).tolist() for f in fields(free)}
+    return {**neurons, "polynomial": polynomial, "order": network.order}
+
+
+def _ridge_spline(network: dict[str, Any]) -> RidgeSpline:
+    """Return the network that `_content_of` wrote."""
+    neurons = _neurons(network, len(network["coef"]))
+    coef, intercept = _floats("coef", network["coef"]), _floats("intercept", network["intercept"])
+    return RidgeSpline(
+        **neurons, coef=coef, intercept=intercept if intercept.ndim else float(intercept)
+    )
+
+
+def _power_spline(network: dict[str, Any]) -> PowerSpline:
+    """Return the spline of order m that `_content_of` wrote."""
+    content = network["polynomial"]
+    d = len(content["centre"])
+    exponents = _floats("exponents", content["exponents"]).reshape(-1, d)
+    if (exponents != np.floor(exponents)).any():
+        raise ValueError("exponents holds numbers that are no integers.")
+    values = {f.name: _floats(f.name, content[f.name]) for f in fields(Polynomial)[1:]}
+    polynomial = Polynomial(exponents=exponents.astype(np.int64), **values)
+    neurons = _neurons(network, d)
+    return PowerSpline(**neurons, polynomial=polynomial, order=network["order"])
+
+
+def _neurons(network: dict[str, Any], n_features: int) -> dict[str, Array]:
+    """Return amplitudes, weights and biases."""
+    arrays = {name: _floats(name, network[name]) for name in _NEURONS}
+    if not network["weights"]:
+        arrays["weights"] = np.zeros((0, n_features))
+    return arrays
 
 
 def _plain(value: Any) -> Any:

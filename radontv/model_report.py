@@ -72,7 +72,7 @@ class ModelReport:
     def network(self) -> RidgeSpline:
         """The network that was handed in, in unit form and in the units of the problem."""
         network = self.certificate.network
-        assert network is not None  # problem.certificate always sets it
+        assert isinstance(network, RidgeSpline)  # problem.certificate always sets it
         return network
 
     @property

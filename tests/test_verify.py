@@ -20,9 +20,9 @@ from helpers import gaussian, random_network, sampled_sup, tied
 from radontv import RadonTVRegressor
 from radontv.problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from radontv.solvers import Verification, prove, solve, verify
-from radontv.solvers._verify_boxes import Target, _bound_boxes
-from radontv.solvers._verify_rows import Rows
-from radontv.solvers._verify_sup import _boxes, _sweep
+from radontv.solvers.verification.boxes import Anchor, Target
+from radontv.solvers.verification.kinds import Kind
+from radontv.solvers.verification.sup import Search, box_bound, sweep
 
 BASE = gaussian(3, 20, 0.5)
 PROBLEMS = {
@@ -323,13 +323,13 @@ def test_sweep_and_boxes_agree_in_the_plane(kind: str) -> None:
     for seed in range(3):
         q = problem.dual_point(random_network(2, 3, seed))
         sums = np.bincount(group.reshape(-1), weights=q)
-        swept = _sweep(X, sums)[0]
-        boxed = _boxes(X, sums, Target(swept * (1 + 1e-9), 0.0), math.inf, 1)
+        swept = sweep(X, sums)[0]
+        boxed = box_bound(X, sums, Target(swept * (1 + 1e-9), 0.0), Search(0.0))
         assert boxed[0] <= swept * (1 + 1e-9)
         assert boxed[-1]
         assert sampled_sup(problem, q, 2000) <= swept * (1 + 1e-12)
         # And no less can be proved.
-        low = _boxes(X, sums, Target(0.9 * swept, 0.0), math.inf, 1)[0]
+        low = box_bound(X, sums, Target(0.9 * swept, 0.0), Search(0.0))[0]
         assert swept * (1 - 1e-12) <= low <= swept * (1 + 1e-5)
 
 
@@ -351,38 +351,54 @@ def test_no_direction_of_a_box_exceeds_its_bound(n: int, half: float) -> None:
         u = middle + steps * halves
         reached = float((np.abs(u @ Z.T) @ c / np.linalg.norm(u, axis=1)).max())
         for level in (1e-3, 0.5 * abs(reached), 0.99 * abs(reached)):
-            bounds, values = _bound_boxes(
-                Z, c, np.linalg.norm(Z, axis=1), middle[None], halves[None],
-                np.array([math.inf]), level,
-            )  # fmt: skip
+            anchor = Anchor(Z, c, np.linalg.norm(Z, axis=1), np.zeros(d))
+            bounds, values = anchor.bound_boxes(
+                middle[None], halves[None], np.array([math.inf]), level
+            )
             assert reached <= bounds[0] * (1 + 1e-12) + 1e-13
             assert values[0] == pytest.approx(np.abs(middle @ Z.T) @ c / np.linalg.norm(middle))
 
 
 def test_null_space_defect_bounds_what_is_left() -> None:
     problem = PROBLEMS["weights"]
-    rows = Rows.of(problem)
-    live = problem.s > 0
+    kind, live = Kind(problem), problem.s > 0
+    free, s = kind.whole, problem.s[live]
     q = problem.dual_point(random_network(3, 3, 0))[live]
-    assert rows.rank == 3
-    assert rows.defect(q) <= 1e-13 * np.abs(q).max()
-    e = 1e-5 * rows.s * (rows.B @ np.arange(1.0, 5.0))
-    assert rows.defect(q + e) == pytest.approx(1e-5 * math.sqrt(30.0), rel=1e-6)
+    assert free.size == 4
+    assert free.rest(q) <= 1e-13 * np.abs(q).max()
+    e = 1e-5 * s * (free.B @ np.arange(1.0, 5.0))
+    assert free.rest(q + e) == pytest.approx(1e-5 * math.sqrt(30.0), rel=1e-6)
+    for movable in (s > 0.0, np.arange(len(s)) > 4):
+        # e is the only such vector if it may be anything in the span; others are no larger.
+        reach = s * free.nearby(q + e, movable)
+        assert (np.abs(e) <= reach * (1 + 1e-9))[movable].all() or not movable.all()
+        assert (reach[~movable] == 0.0).all()
+
+
+FORMULAS = {
+    "objective", "eta", "reduction", "merged", "project", "sampling", "atoms", "balance",
+    "dual_interval", "conjugate", "fenchel_gap", "fenchel_change", "dual_scale", "gradient",
+    "curvature", "multiplier", "rtv", "features", "coordinates", "vectors", "dual_norm",
+}  # fmt: skip
 
 
 def test_the_check_shares_no_code_with_the_solvers() -> None:
     folder = Path(inspect.getfile(verify)).parent
-    files = [folder / "verify.py", *folder.glob("_verify_*.py")]
-    assert len(files) == 6
-    allowed = {file.stem for file in files} | {"parallel"}
+    files = [folder / "verify.py", *(folder / "verification").glob("*.py")]
+    assert len(files) > 10
+    names = {file.stem for file in files[1:]}
+    allowed = names | {f"verification.{name}" for name in names} | {"parallel"}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level == 1:
                 assert node.module in allowed, f"{file.name} imports {node.module}"
+            if isinstance(node, ast.ImportFrom) and node.level >= 2:
+                known = ("problems", "problems.checks", "problems.power.spline", "parallel")
+                assert node.module in known, f"{file.name} imports {node.module}"
             assert not isinstance(node, ast.Import) or node.names[0].name != "numba"
-            # No formulas of the problem either: only its data.
+            # No formulas of problems, losses and networks either: only their data.
             if isinstance(node, ast.Attribute):
-                assert node.attr not in ("objective", "eta", "reduction", "merged", "project")
+                assert node.attr not in FORMULAS, f"{file.name} uses {node.attr}"
 
 
 # --- files ---------------------------------------------------------------------------------

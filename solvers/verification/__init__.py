@@ -1,0 +1,1 @@
+"""Checks of saved certificates that share no code with what made them; see `solvers.verify`."""
