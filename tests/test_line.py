@@ -332,6 +332,14 @@ def test_other_losses(loss, accuracy, repeats):
         assert np.abs(eta(x, fit.q_rows, fit.x)).max() <= alpha * (1 + 1e-9)
 
 
+def test_one_class_is_fitted_whatever_the_weights_add_up_to():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x, s = rng.standard_normal(12), rng.uniform(0.3, 2.0, 12)
+        fit = solve_line(x, np.ones(12), s / s.sum(), 0.3, get_loss("hinge"))
+        assert fit.primal <= 1e-12 and fit.rtv <= 1e-12
+
+
 def test_smooth_gap_bounds_every_newton_iterate():
     rng = np.random.default_rng(12)
     x = rng.random(60)

@@ -101,6 +101,15 @@ def test_rounding_level_kinks_count_as_zero_in_all_units(unit, offset):
         assert sparsest(x, scale * z).n_neurons == 1
 
 
+def test_bends_that_chords_do_not_have_are_no_neurons():
+    # The point 0 bends against its near neighbours, not against the chords over the far ones.
+    x = np.array([-1000.0, -1.0, 0.0, 1.0, 1000.0])
+    z = x + np.array([0.0, 1.0, 0.0, 1.0, 0.0]) * 100 * np.finfo(float).eps
+    assert significant(x, z, 8.0).tolist() == [0, 2, 4]
+    assert sparsest(x, z).n_neurons == knots_of(x, z).n_neurons == 0
+    assert solution_set(x, z).fewest_kinks == 0
+
+
 def test_many_tiny_kinks_are_a_curve():
     """Each kink alone is near rounding; together they are not."""
     x = np.arange(20001) / 20000
@@ -201,6 +210,18 @@ def test_path_agrees_with_solver(kind, n):
     for alpha in path.alphas[1:-1]:
         above, below = path.at(alpha * (1 + 1e-9)), path.at(alpha * (1 - 1e-9))
         assert np.abs(above.z - below.z).max() <= 1e-6 * np.abs(y).max()
+
+
+def test_path_of_near_duplicates_with_tiny_weights():
+    # Rounding moves ranges of pieces: their ends must descend all the same.
+    x = np.array([0.065138093882, 0.065138093887, 0.6217260712857, 0.6217260713139])
+    x = np.append(x, [0.9967788784549, 0.9967788784605, 1.2789683472430, 1.2789683472458])
+    y = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 2.0])
+    s = np.array([1.0, 1.0, 1e-8, 2.0, 2.0, 1e-8, 1e-8, 1.0])
+    path = line_path(x, y, s / s.sum())
+    assert path.complete and (np.diff(path.alphas) < 0.0).all()
+    for alpha in path.alpha_max * np.array([1e-6, 1e-3, 0.1, 0.5]):
+        assert path.at(alpha).gap <= 1e-12
 
 
 def test_path_of_three_points():

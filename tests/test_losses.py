@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from helpers import IDENTITY, ROUNDING
 
-from radontv.problems import RadonTVProblem, losses
+from radontv.problems import RadonTVProblem, Scope, losses
 from radontv.problems.exact_fit_losses import BandLoss
 from radontv.problems.loss_base import BaseLoss
+from radontv.solvers.line.interpolation import interpolate_line
 
 ALL: list[BaseLoss] = [
     losses.SquaredLoss(),
@@ -317,6 +318,18 @@ def test_label_smoothing_out_of_range_is_refused(wrong: float) -> None:
 def test_quantiles_of_one_and_more_are_refused() -> None:
     with pytest.raises(ValueError, match=r"quantile must be in \(0, 1\)"):
         losses.QuantileLoss(1.0)
+
+
+def test_no_lower_bound_profits_from_residuals_that_count_as_met() -> None:
+    # Nearly affine targets: 1e-9 of their size is much of their kinks.
+    x, zigzag = np.arange(6.0), np.array([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0])
+    y = 3.0 * x + 1e-6 * zigzag
+    problem = RadonTVProblem(x[:, None], y, 1.0, loss="interpolation")
+    dots = interpolate_line(x, y)
+    other = interpolate_line(x, y + 6e-9 * zigzag).network()
+    proof = problem.certificate(other, 1.0, Scope.GLOBAL, dual_point=dots.q)
+    assert np.isfinite(proof.primal) and proof.primal > 1.005 * dots.rtv
+    assert proof.dual <= dots.rtv * (1.0 + 1e-7)
 
 
 @pytest.mark.parametrize("name", ["logistic", "hinge", "squared_hinge"])

@@ -282,6 +282,26 @@ def test_bounds_of_the_sup_hold_on_dense_samples(norm: str) -> None:
 # Options and errors.
 
 
+def test_constant_targets_are_solved_whatever_the_weights() -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X, s = rng.standard_normal((12, 2)), rng.uniform(0.3, 2.0, 12)
+        Y = np.tile([3.3, -6.6], (12, 1))
+        solution = solve(MultiOutputProblem(X, Y, 0.1, loss="huber", sample_weight=s))
+        assert solution.status.solved, str(solution)
+
+
+def test_outputs_that_affine_functions_separate_leave_the_bound_to_the_others() -> None:
+    # Their residuals are 0: nothing that rounding leaves there may be outside of the domain.
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((12, 2))
+        Y = np.stack([rng.choice([-1.0, 1.0], 12), np.sign(X[:, 0]), np.ones(12)], axis=1)
+        problem = MultiOutputProblem(X, Y, 0.1, loss="squared_hinge")
+        solution = solve(problem.with_alpha(0.5 * problem.alpha_max()), scope="global")
+        assert solution.status.solved, str(solution)
+
+
 def test_warm_starts_and_limits() -> None:
     problem = gaussian_outputs(3, 80, 3)
     solution = solve_multi_output(problem, tol=1e-8)

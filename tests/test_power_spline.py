@@ -10,6 +10,7 @@ from power_cases import ORDERS, data, problem, random_spline
 
 from radontv.problems import RadonTVProblem, Scope
 from radontv.problems.higher_order import HigherOrderProblem
+from radontv.problems.losses import LogisticLoss
 from radontv.problems.power.polynomial_basis import PolynomialBasis
 from radontv.problems.power.polynomials import all_exponents, factors_of, monomials
 from radontv.problems.power.spline import PowerSpline, truncated_power
@@ -148,6 +149,26 @@ def test_gaps_bound_suboptimality_of_anything(order: int, d: int) -> None:
         assert proved.scope is Scope.GLOBAL
         assert proved.gap >= P.objective(f) - best.primal - 1e-15
         assert proved.dual <= best.primal * (1 + 1e-12)
+
+
+def test_rows_of_lower_rank_and_unlike_units_are_fitted_to_rounding() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((3, 3)) * [1.0, 1e6, 1.0], rng.standard_normal(3)
+    for order in (3, 4):
+        fit = HigherOrderProblem(X, y, 1.0, order=order).polynomial_fit()
+        assert np.abs(fit(X) - y).max() <= 1e-13
+
+
+def test_gaps_are_never_negative() -> None:
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3):
+        X, y = rng.standard_normal((n, 4)), rng.choice([-1.0, 1.0], n)
+        for _ in range(5):
+            noisy = HigherOrderProblem(
+                X, y, 0.1, loss=LogisticLoss(0.01), sample_weight=rng.uniform(0.3, 2.0, n)
+            )
+            proof = noisy.certificate(noisy.polynomial_fit(), 1.0, Scope.LOCAL)
+            assert proof.gap >= 0.0 and proof.dual <= proof.primal
 
 
 @pytest.mark.parametrize("order", ORDERS)

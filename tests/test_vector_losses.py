@@ -10,6 +10,7 @@ from helpers import IDENTITY, ROUNDING
 from vector_helpers import targets_of
 
 from radontv.problems.affine import AffineBasis
+from radontv.problems.certificate import Scope
 from radontv.problems.losses import HuberLoss
 from radontv.problems.multi_output import MultiOutputProblem
 from radontv.problems.vector.affine import fit_outputs
@@ -48,6 +49,37 @@ def test_derivatives_agree_with_differences(loss: Any) -> None:
         np.testing.assert_allclose(kind.gradient(T, Z)[:, c], slope, atol=1e-7)
         bend = (kind.gradient(T, Z + step) - kind.gradient(T, Z - step)) / (2 * h)
         np.testing.assert_allclose(kind.curvature(T, Z)[:, :, c], bend, atol=1e-6)
+
+
+def test_values_of_confident_rows_do_not_cancel() -> None:
+    gaps = np.array([1.0, 20.0, 36.0, 50.0, 800.0])
+    T = np.tile([0.0, 1.0, 0.0], (len(gaps), 1))
+    Z = 7.3 + np.stack([-gaps, 0.0 * gaps, -gaps], axis=1)
+    exact = np.log1p(2.0 * np.exp(-(Z[:, 1] - Z[:, 0])))
+    np.testing.assert_allclose(MultinomialLoss().value(T, Z), exact, rtol=1e-14)
+    wrong = MultinomialLoss().value(T[:, [1, 0, 2]], Z)
+    np.testing.assert_allclose(wrong, gaps + exact, rtol=1e-14)
+
+
+def test_gaps_are_never_negative() -> None:
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 4):
+        X, y = rng.standard_normal((n, 4)), np.arange(n) % 2
+        for _ in range(5):
+            problem = MultiOutputProblem(
+                X, y, 0.1, loss=MultinomialLoss(0.01), sample_weight=rng.uniform(0.3, 2.0, n)
+            )
+            proof = problem.certificate(problem.affine_fit(), 1.0, Scope.LOCAL)
+            assert proof.gap >= 0.0 and proof.dual <= proof.primal
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_poisson_fits_from_starts_of_huge_slope() -> None:
+    T, s, zero = np.array([[1.0], [3.0]]), np.full(2, 0.5), np.zeros((2, 1))
+    given = get_vector_loss("poisson"), T, s, zero, np.ones((2, 1)), np.eye(1)
+    np.testing.assert_allclose(fit_outputs(*given, np.array([[60.0]])), np.log(2.0), rtol=1e-12)
+    # Squares of the slope overflow; the steps still descend.
+    assert fit_outputs(*given, np.array([[400.0]])) < 300.0
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)

@@ -90,15 +90,15 @@ class PolynomialBasis(AffineBasis):
     def _coordinates(self) -> Array:
         """Return an invertible (d, d) matrix whose first columns whiten the data.
 
-        The other columns vanish on the data: they are orthogonal to the span of the rows.
+        The other columns vanish on the data: they are orthogonal to the span of the rows. The
+        first ones are not projected onto it: with features of unlike units that would cancel.
         """
         d, r = self.maps.shape
         if r == d:
             return self.maps
-        inside = self.span @ (self.span.T @ self.maps)
         outside = np.linalg.qr(self.span, mode="complete")[0][:, r:]
         unit = float(np.abs(self.maps).max(initial=0.0)) or 1.0
-        return np.column_stack([inside, unit * outside])
+        return np.column_stack([self.maps, unit * outside])
 
 
 def _change(U: Array, slip: Array, factors: Ints) -> Array:

@@ -9,6 +9,7 @@ from ..checks import Array
 from .losses import VectorLoss
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def fit_outputs(
     loss: VectorLoss, T: Array, s: Array, offset: Array, B: Array, outputs: Array, theta: Array
 ) -> Array:
@@ -38,9 +39,6 @@ def fit_outputs(
         theta, z = np.zeros_like(theta), np.array(offset)
         value = float(s @ loss.value(T, z))
     limit = loss.smoothness
-    if not np.isfinite(limit):
-        trace = np.einsum("icc->i", loss.curvature(T, z))
-        limit = float((s * trace) @ (B * B).sum(axis=1)) / theta.size
     ridge, last = 0.0, np.inf
     for _ in range(MOST_STEPS):
         slope = s[:, None] * loss.gradient(T, z)
@@ -56,6 +54,10 @@ def fit_outputs(
         blocks = outputs.T @ curvature @ outputs
         hessian = np.einsum("ir,iab,iq->raqb", B, blocks, B, optimize=True)
         hessian = hessian.reshape(theta.size, theta.size)
+        # Without a Lipschitz constant the present size of the Hessian stands in.
+        if not np.isfinite(loss.smoothness):
+            limit = max(float(np.trace(hessian)) / theta.size, np.finfo(float).tiny)
+            ridge = min(ridge, limit)
         step, ridge = newton_step(hessian, gradient.ravel(), max(ridge, 1e-13 * limit), limit)
         move = step.reshape(theta.shape)
         t = 1.0

@@ -53,7 +53,7 @@ def certify_outputs(
     T, s = problem.live_targets, problem.live_weights
     least = -float(s @ loss.conjugate(T, np.zeros_like(T)))
     lost = _gain_of_refit(problem, network, fitted, primal)
-    gap = float(min(proved.gap + lost, primal - least))
+    gap = max(float(min(proved.gap + lost, primal - least)), 0.0)
     return Certificate(
         primal=primal,
         dual=primal - gap,
@@ -127,7 +127,7 @@ def resolution(problem: MultiOutputProblem, network: RidgeSpline) -> float:
     """Return the objective that rounding alone produces when the network is evaluated.
 
     As for one output: never more than 1e-9 of the objective of the best constant, or what
-    rounding the targets produces if that is more.
+    rounding the targets and an affine fit of them produces if that is more.
     """
     s, T, loss = problem.live_weights, problem.live_targets, problem.loss
     own = loss.resolution(s, 8.0 * evaluation_error(problem, network))
@@ -135,7 +135,7 @@ def resolution(problem: MultiOutputProblem, network: RidgeSpline) -> float:
     if loss.translates:
         mean = T[0] + s @ (T - T[0])
         spread = float(s @ loss.value(T, np.broadcast_to(mean, T.shape)))
-    targets = loss.resolution(s, _UNIT_ROUNDOFF * np.abs(T))
+    targets = loss.resolution(s, 4.0 * _UNIT_ROUNDOFF * np.abs(T))
     return min(own, max(MOST_ROUNDING * spread, targets))
 
 

@@ -88,11 +88,11 @@ class VectorLoss(Protocol):
         ...
 
     def metric(self, T: Array, P: Array) -> Array | None:
-        """Return blocks W_i along which P_i may move, see `vector_projection`, or None."""
+        """Return blocks W_i along which P_i may move, see `projection`, or None."""
         ...
 
-    def movable(self, T: Array, P: Array) -> np.ndarray:
-        """Return, without `metric`, which P_ic are clear of the ends of the domain of l*."""
+    def dual_interval(self, T: Array) -> tuple[Array, Array]:
+        """Return the ends of the intervals of P_ic in the domain of l*."""
         ...
 
     def off_domain(self, T: Array, P: Array) -> Array:
@@ -189,12 +189,9 @@ class SumOfOutputs:
         """Return None: entries move one by one."""
         return None
 
-    def movable(self, T: Array, P: Array) -> np.ndarray:
-        """Return low < p < high, by 1e-9 of what lies between or of 1."""
-        low, high = self.one.dual_interval(T)
-        clear = 1e-9 * np.minimum(high - low, 1.0)
-        inner: np.ndarray = (P >= low + clear) & (P <= high - clear)
-        return inner
+    def dual_interval(self, T: Array) -> tuple[Array, Array]:
+        """Return the intervals of the loss of one output."""
+        return self.one.dual_interval(T)
 
     def off_domain(self, T: Array, P: Array) -> Array:
         """Return 0: domains are intervals."""

@@ -93,8 +93,14 @@ class MultinomialLoss:
         return basis
 
     def value(self, T: Array, Z: Array) -> Array:
-        """Return log sum_c exp(z_c) - t.z = -sum_c t_c log softmax(z)_c."""
-        total: Array = -(T * log_softmax(Z, axis=1)).sum(axis=1)
+        """Return log sum_c exp(z_c) - t.z, from the largest score m: no small value cancels.
+
+        log(1 + sum_c exp(z_c - m)) + sum_c t_c (m - z_c), the first sum without the c of m.
+        """
+        below: Array = Z.max(axis=1, keepdims=True) - Z
+        rest = np.exp(-below)
+        rest[np.arange(len(Z)), np.argmax(Z, axis=1)] = 0.0
+        total: Array = np.log1p(rest.sum(axis=1)) + (T * below).sum(axis=1)
         return total
 
     def gradient(self, T: Array, Z: Array) -> Array:
@@ -196,9 +202,9 @@ class MultinomialLoss:
         blocks[:, every, every] = -blocks.sum(axis=2)
         return blocks
 
-    def movable(self, T: Array, P: Array) -> np.ndarray:
-        """Return True everywhere; `metric` says how."""
-        return np.ones(T.shape, dtype=bool)
+    def dual_interval(self, T: Array) -> tuple[Array, Array]:
+        """Return t - 1 and t, the ends where pi_c is 1 and 0."""
+        return T - 1.0, np.array(T)
 
     def off_domain(self, T: Array, P: Array) -> Array:
         """Return the sum of each row of P at the entry with the largest pi."""

@@ -1,8 +1,8 @@
 """Dual points of several outputs made orthogonal to affine functions, exactly for one nearby.
 
-Losses that are sums over outputs are projected output by output, as with one output. For the
-others a loss gives blocks W_i (D, D): a move s_i W_i v of Q_i keeps Q_i / s_i in the domain of
-the conjugate, to first order and whatever is on its boundary. Then
+Losses that are sums over outputs are projected output by output, by a `Balance` as with one output.
+For the others a loss gives blocks W_i (D, D): a move s_i W_i v of Q_i keeps Q_i / s_i in the domain
+of the conjugate, to first order and whatever is on its boundary. Then
 
     Q'_i = Q_i - s_i W_i Lambda^T B_i,   (sum_i s_i B_i B_i^T x W_i) Lambda = B^T Q
 
@@ -12,10 +12,12 @@ which is one Newton step of the affine fit.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from ..affine import AffineBasis, project_out_affine
+from ..affine import AffineBasis
+from ..balance import CLEAR, LEAST_EIGENVALUE, ZERO, Balance
 from ..checks import Array
 from .losses import VectorLoss
 
@@ -37,9 +39,32 @@ def project_outputs(basis: AffineBasis, loss: VectorLoss, T: Array, Q: Array, s:
     blocks = loss.metric(T, P)
     if blocks is not None:
         return _project_tied(basis, loss, blocks, s[:, None] * P, s)
-    movable = loss.movable(T, P)
-    columns = [project_out_affine(basis, s * P[:, c], s, movable[:, c]) for c in range(P.shape[1])]
-    return np.stack(columns, axis=1)
+    balances = _balances(basis, loss, T, P, s)
+    return np.stack([b.project(s * P[:, c], s) for c, b in enumerate(balances)], axis=1)
+
+
+def _balances(basis: AffineBasis, loss: VectorLoss, T: Array, P: Array, s: Array) -> list[Balance]:
+    """Return which rows of each output may move; see `Balance.of`."""
+    low, high = loss.dual_interval(T)
+    return [_balance(basis, low[:, c], high[:, c], P[:, c], s) for c in range(P.shape[1])]
+
+
+def _balance(basis: AffineBasis, low: Array, high: Array, p: Array, s: Array) -> Balance:
+    width = np.minimum(high - low, 1.0)
+    inner = (p >= low + CLEAR * width) & (p <= high - CLEAR * width)
+    B, everything = basis.columns, np.ones(len(p), dtype=bool)
+    gram = (B * np.where(inner, s, 0.0)[:, None]).T @ B
+    if inner.all() or float(np.linalg.eigvalsh(gram)[0]) > LEAST_EIGENVALUE:
+        return Balance(basis, everything, inner)
+    used = ~(((low == 0.0) & (p <= ZERO * width)) | ((high == 0.0) & (p >= -ZERO * width)))
+    count = int(used.sum())
+    if 0 < count < len(p):
+        # Whitened rows have the same affine functions; their own errors come on top.
+        U, slip, weights = B[used, 1:], basis.error[used, 1:], s[used] / s[used].sum()
+        own = AffineBasis.of(U, weights)
+        extra = np.column_stack([np.zeros(count), slip @ np.abs(own.maps)])
+        basis = replace(own, error=own.error + extra)
+    return Balance(basis, used, np.ones(count, dtype=bool))
 
 
 def _project_tied(basis: AffineBasis, loss: VectorLoss, blocks: Array, Q: Array, s: Array) -> Array:
@@ -77,9 +102,8 @@ def nearby_radius(basis: AffineBasis, loss: VectorLoss, T: Array, Q: Array, s: A
     away = loss.off_domain(T, P)
     blocks = loss.metric(T, P)
     if blocks is None:
-        movable = loss.movable(T, P)
-        columns = [basis.radius(Q[:, c], s, movable[:, c]) for c in range(Q.shape[1])]
-        return np.stack(columns, axis=1)
+        balances = _balances(basis, loss, T, P, s)
+        return np.stack([b.radius(Q[:, c], s) for c, b in enumerate(balances)], axis=1)
     return np.abs(away) + _tied_radius(basis, loss, blocks, Q, s * away.T, s)
 
 

@@ -1,4 +1,4 @@
-"""Compiled ascent of |eta| / |w|_1 from vertex to vertex; see `_l1_kernels` for the words.
+"""Compiled ascent of |eta| / |w|_1 from vertex to vertex; see `_kernels` for the words.
 
 A vertex is a plane v with d independent constraints; dropping one of them leaves a pencil, and the
 ascent goes to the best vertex of one pencil after the other, until none is better.

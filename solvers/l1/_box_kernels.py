@@ -1,4 +1,4 @@
-"""Compiled bounds of |eta| / |w|_1 over boxes of planes; see `_l1_kernels` for the words."""
+"""Compiled bounds of |eta| / |w|_1 over boxes of planes; see `_kernels` for the words."""
 
 from __future__ import annotations
 

@@ -110,14 +110,14 @@ def bound_boxes(
 
     The planes are v = (w, b / B) with B = max_i ||x_i||_1; eta and |w|_1 are even and homogeneous
     in v, so the faces w_f = 1 of [-1, 1]^d cover all of them. T = threshold - margin is proved,
-    for both signs, by `_l1_box_kernels.bound_box`; the bound is max(T, open boxes) + margin.
+    for both signs, by `_box_kernels.bound_box`; the bound is max(T, open boxes) + margin.
 
     Parameters
     ----------
     X, q, threshold, time_limit, n_jobs, should_stop, stop_at_violation, watch
-        See `l1_proof.sup_eta_l1`. T is raised above what is attained.
+        See `proof.sup_eta_l1`. T is raised above what is attained.
     margin : float
-        `l1_proof.l1_margin`.
+        `proof.l1_margin`.
     known : sequence of (w, b)
         Planes to be considered as witnesses.
     bound : float

@@ -75,7 +75,7 @@ def vertices(X: Array) -> Iterator[Array]:
 
 
 def constraints(X: Array, q: Array) -> tuple[Array, Array, Array]:
-    """Return rows (n + d, d + 1), weights and prices of `_l1_kernels` for data X and q."""
+    """Return rows (n + d, d + 1), weights and prices of `_kernels` for data X and q."""
     n, d = X.shape
     rows = np.vstack([np.column_stack([X, -np.ones(n)]), np.eye(d, d + 1)])
     weights = np.concatenate([0.5 * q, np.zeros(d)])

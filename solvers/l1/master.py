@@ -9,7 +9,7 @@ from ..core import Core, Neurons
 class L1Master:
     """Refits amplitudes on fixed planes.
 
-    Nothing slides: some optimum consists of vertices (`l1_dictionary`), isolated planes among
+    Nothing slides: some optimum consists of vertices (`dictionary`), isolated planes among
     which column generation chooses.
     """
 

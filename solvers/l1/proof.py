@@ -11,7 +11,7 @@ one constraint after the other ends at a vertex.
 
 So a scan of the vertices whose points all have sigma q_j < 0 is complete: sum_k C(d, k)
 C(n / 2, k) of them for each sign, instead of C(n + d, d). They are visited in pencils of k - 1
-points. Boxes (`l1_boxes`) bound the sup where even these are too many.
+points. Boxes (`boxes`) bound the sup where even these are too many.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def sup_eta_l1(
     -------
     SupBound
         With |weight|_1 = 1. `bound` is max over pencils of (largest value + error of the pencil)
-        + margin after a scan; see `l1_boxes.bound_boxes` otherwise. With at most two features it
+        + margin after a scan; see `boxes.bound_boxes` otherwise. With at most two features it
         is always that of a scan. Ctrl-C ends the search.
     """
     start = time.perf_counter()

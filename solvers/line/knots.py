@@ -91,8 +91,8 @@ def knots_of(x: Array, z: Array, *, tolerance: float = 8.0) -> RidgeSpline:
     """
     x, z = checked(x, z)
     at = significant(x, z, tolerance)
-    kinks = kinks_of(x[at], z[at])
-    return spline_of(x[at[1:-1]], kinks[1:-1], _first_slope(x[at], z[at]), x[0], z[0])
+    inner, kinks = _bends(x, z, at)
+    return spline_of(x[inner], kinks, _first_slope(x[at], z[at]), x[0], z[0])
 
 
 def sparsest(x: Array, z: Array, *, tolerance: float = 8.0) -> RidgeSpline:
@@ -111,9 +111,8 @@ def sparsest(x: Array, z: Array, *, tolerance: float = 8.0) -> RidgeSpline:
     """
     x, z = checked(x, z)
     at = significant(x, z, tolerance)
-    kinks = kinks_of(x[at], z[at])[1:-1]
-    at_inner = at[1:-1]
-    joined = (np.diff(at_inner) == 1) & (kinks[1:] * kinks[:-1] > 0.0)
+    inner, kinks = _bends(x, z, at)
+    joined = (np.diff(inner) == 1) & (np.sign(kinks[1:]) == np.sign(kinks[:-1]))
     # The place of each point in its run: those at even places take their right neighbour.
     begins = np.concatenate([[True], ~joined]) if len(kinks) else np.zeros(0, dtype=bool)
     starts = np.flatnonzero(begins)
@@ -121,13 +120,23 @@ def sparsest(x: Array, z: Array, *, tolerance: float = 8.0) -> RidgeSpline:
     takes = np.append(joined, False)[: len(kinks)] & (place % 2 == 0)
     taken = place % 2 == 1
     total = kinks + np.where(takes, np.append(kinks[1:], 0.0)[: len(kinks)], 0.0)
-    positions = x[at_inner].copy()
+    positions = x[inner].copy()
     i = np.flatnonzero(takes)
     share = kinks[i + 1] / total[i]
-    positions[i] += share * (x[at_inner[i + 1]] - x[at_inner[i]])
+    positions[i] += share * (x[inner[i + 1]] - x[inner[i]])
     return spline_of(
         positions[~taken], total[~taken], _first_slope(x[at], z[at]), float(x[0]), float(z[0])
     )
+
+
+def _bends(x: Array, z: Array, at: Ints) -> tuple[Ints, Array]:
+    """Return the points among `at` where the chords between them bend, and the kinks there.
+
+    A point may bend against its neighbours but not against the chords over points left out.
+    """
+    kinks = kinks_of(x[at], z[at])
+    bent = kinks != 0.0
+    return at[bent], kinks[bent]
 
 
 def _first_slope(x: Array, z: Array) -> float:

@@ -23,13 +23,16 @@ LEAST_MU = 1e-5
 """Smallest mu in units of the first one."""
 INNER_STEPS = 60
 """Newton steps on one envelope."""
-INNER_SHARE = 0.1
-"""Part of the gap to which an envelope is minimised."""
 MAX_STALLS = 20
 
 
-def spread_of(data: LineData) -> float:
-    """Return the weighted standard deviation of the targets."""
+def spread_of(data: LineData, loss: Loss) -> float:
+    """Return the weighted standard deviation of the targets, 1 for losses of other things.
+
+    Margins have the scale 1 whatever the classes are: of one class alone it would be rounding.
+    """
+    if not loss.translates:
+        return 1.0
     total = data.s.sum()
     return float(np.sqrt(data.s @ (data.y - data.s @ data.y / total) ** 2 / total))
 
@@ -45,7 +48,7 @@ def minimise_kinked(
     report: Report,
 ) -> int:
     """Move p until `report` says stop or nothing moves; return the rounds used."""
-    mu = 0.1 * natural_width(loss, data.y, spread_of(data))
+    mu = 0.1 * natural_width(loss, data.y, spread_of(data, loss))
     least = LEAST_MU * mu
     p = np.zeros(len(data.y))
     knots, rounds = start, 0

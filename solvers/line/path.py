@@ -195,7 +195,9 @@ class _Walk:
             goal = alpha * (1.0 - step)
             found = self.solve(goal, last)
             step *= 4.0
-        chain = [replace(found, low=min(found.low, goal))]
+        # A range that rounding has moved below `goal` does not tell what is above it.
+        high = found.high if found.high > goal else alpha
+        chain = [replace(found, low=min(found.low, goal), high=high)]
         while chain[-1].high < alpha * (1.0 - 4.0 * NUDGE) and len(chain) < MAX_BETWEEN:
             between = self.solve(chain[-1].high * (1.0 + NUDGE), chain[-1])
             if same(between, chain[-1]) or not between.high > chain[-1].high:

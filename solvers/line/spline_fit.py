@@ -2,7 +2,7 @@
 
 An optimal f is piecewise linear with kinks at data, so the problem is trend filtering of the fitted
 values at the distinct points (Kim, Koh, Boyd and Gorinevsky, "l1 trend filtering", 2009), but it is
-solved on knots (`line_quadratic`), never with second differences of all points. Other losses than
+solved on knots (`quadratic`), never with second differences of all points. Other losses than
 the squared one are minimised by Newton's method on top, losses with kinks by multipliers around it.
 """
 
@@ -143,7 +143,7 @@ def solve_line(
     if loss.quadratic:
         used = _squared(data, loss, alpha, first, tol, max_iter, report if callback else None, best)
     else:
-        method = minimise_kinked if loss.sharp(spread_of(data)) else minimise_smooth
+        method = minimise_kinked if loss.sharp(spread_of(data, loss)) else minimise_smooth
         used = method(data, loss, alpha, first, tol=tol, max_iter=max_iter, report=report)
     if not best:
         best.append((first, certify_spline(data, loss, alpha, first)))

@@ -1,4 +1,4 @@
-"""Compiled sweep of the great circles w . x_k = 0 in three dimensions, for `origin_sweep`.
+"""Compiled sweep of the great circles w . x_k = 0 in three dimensions, for `sweep`.
 
 The geometry is that of `_sweep_3d_kernels` with the anchor x_0 = 0. Between two crossings of a
 circle w(t) = cos t e + sin t f the pattern of the points off its axis is constant, and

@@ -1,7 +1,7 @@
 r"""Bounds on sup |eta| over all unit w for neurons without a free bias, in any dimension.
 
-``eta(w) = sum_i q_i relu(w . x_i)``: exact in up to three dimensions, see `origin_sweep`, and else
-by branch and bound, see `origin_boxes`. A penalised bias is the same on rows (x_i, 1).
+``eta(w) = sum_i q_i relu(w . x_i)``: exact in up to three dimensions, see `sweep`, and else
+by branch and bound, see `boxes`. A penalised bias is the same on rows (x_i, 1).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Local maxima of |eta| over all unit w, for neurons without a free bias: multistart ascent.
 
-``eta(w) = sum_i q_i relu(w . x_i)``. The ascent moves along great circles, see `_origin_kernels`.
+``eta(w) = sum_i q_i relu(w . x_i)``. The ascent moves along great circles, see `_kernels`.
 """
 
 from __future__ import annotations
