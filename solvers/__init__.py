@@ -8,7 +8,8 @@ from .events import Event, History
 from .kinds import sup_of_outputs, sup_of_powers
 from .kinked_alpha_max import kinked_alpha_max
 from .path import path
-from .proof import prove, search_sup
+from .proof import search_sup
+from .proving import prove
 from .solution import Solution, Status
 from .sparsify import sparsify
 from .verify import Verification, verify

@@ -26,6 +26,24 @@ MAX_DEPTH = 200
 RAISE = 1e-9  # A maximum at the goal itself would be cut into ever smaller boxes.
 
 
+# Plain tuples: numba's cache on disk would not survive a class of another name or place.
+Limits = tuple[float, float, float, int, bool]
+"""What a kernel is to reach: target, goal, violation, work, stop_at_violation.
+
+Boxes below ``goal <= target`` are dropped; those between are left. A direction with
+``phi > violation, goal`` violates: the kernel stops there, or else raises the goal (and the target)
+just above it. When it has looked at so many points as `work` says it leaves the other boxes as they
+are.
+"""
+Outcome = tuple[Array, Array, Any, Array, Any]
+"""What a kernel fills: boxes, bounds, anchors, found, tally.
+
+The boxes left with their bounds, and the anchors of boxes from slabs, -1 for slabs; `found` gets
+the best direction with its value, then violations; `tally` the numbers of boxes left, boxes visited
+and violations, and the work, all added up.
+"""
+
+
 @compiled
 def nearest_to(g: Array, u: Array, h: Array, d: int, out: Array) -> None:
     """Write the box's point nearest to the ray of g: ``clip(g / g_f)``, or u if ``g_f <= 0``.
@@ -76,55 +94,64 @@ def probe(
     found: Array,
     tally: Any,
 ) -> float:
-    """Keep the point of `nearest_to` if it is the best so far or violates.
-
-    Returns its value ``phi(v) / ||v||`` if that is above the limit, else 0.
-    """
+    """Keep the point of `nearest_to`; return its value ``phi(v) / ||v||`` as `keep` does."""
     nearest_to(g, u, h, d, trial)
-    value = value_at(Z, p, own, m, fixed, trial, d)
-    norm = length(trial, d)
+    return keep(trial, value_at(Z, p, own, m, fixed, trial, d), d, limit, found, tally)
+
+
+@compiled
+def keep(v: Array, value: float, d: int, limit: float, found: Array, tally: Any) -> float:
+    """Keep the direction v if it is the best so far or its value violates.
+
+    Returns the value if it is above the limit, else 0.
+    """
+    norm = length(v, d)
     if value > found[0, d]:
-        found[0, :d], found[0, d] = trial[:d] / norm, value
+        found[0, :d], found[0, d] = v[:d] / norm, value
     if value <= limit:
         return 0.0
     row = min(tally[2] + 1, found.shape[0] - 1)
-    found[row, :d], found[row, d] = trial[:d] / norm, value
+    found[row, :d], found[row, d] = v[:d] / norm, value
     tally[2] = row
     return value
 
 
 @compiled
-def explore(
-    Z: Array,
-    p: Array,
-    start: Array,
-    boxes: Array,
-    bounds: Array,
-    target: float,
-    goal: float,
-    violation: float,
-    max_work: int,
-    stop_at_violation: bool,
-    out_boxes: Array,
-    out_bounds: Array,
-    found: Array,
-    tally: Any,
-) -> float:
-    """Bring the boxes of one anchor and sign below `target`, depth first; return the final goal.
+def raised(
+    value: float, stop_at_violation: bool, target: float, goal: float
+) -> tuple[bool, float, float]:
+    """Return (stop, target, goal) after a direction of that value, 0 if it does not violate."""
+    if value <= 0.0 or stop_at_violation:
+        return value > 0.0, target, goal
+    goal = value * (1.0 + RAISE)
+    return False, max(target, goal), goal
 
-    `start` is the gradient of points that are not in Z since their sign is fixed. Boxes below
-    `goal <= target` are dropped, the others written to `out_boxes`: parked between goal and target,
-    or unfinished when the work (points looked at) exceeds `max_work`. A direction with
-    ``phi > violation, goal`` violates: the search stops there, or else raises goal (and target)
-    just above it. `found[0]` receives the best direction and its value, the following rows the
-    violations; `tally` the numbers of returned boxes (from its value on), visited boxes,
-    violations, and the work (all three added up).
+
+@compiled
+def make_stack(boxes: Array, bounds: Array, room: int) -> tuple[Array, Array, Any]:
+    """Return boxes, bounds and levels (0) of a stack with so many more rows."""
+    top = bounds.size
+    stack, stack_bounds = np.empty((top + room, boxes.shape[1])), np.empty(top + room)
+    stack[:top] = boxes
+    stack_bounds[:top] = bounds
+    return stack, stack_bounds, np.zeros(top + room, dtype=np.int64)
+
+
+@compiled
+def explore(
+    Z: Array, p: Array, start: Array, boxes: Array, bounds: Array, limits: Limits, out: Outcome
+) -> float:
+    """Bring the boxes of one anchor and sign below the target, depth first; return the final goal.
+
+    `start` is the gradient of points that are not in Z since their sign is fixed. Boxes that are
+    left are added to those in `out`; anchors are not written.
     """
+    target, goal, violation, max_work, stop_at_violation = limits
+    out_boxes, out_bounds, _, found, tally = out
     n, d = Z.shape
-    D = boxes.shape[1] // 2
-    room = MAX_DEPTH + bounds.size + 2
-    stack, stack_bounds = np.empty((room, 2 * D)), np.empty(room)
-    level, count = np.zeros(room, dtype=np.int64), np.zeros(MAX_DEPTH + 2, dtype=np.int64)
+    D, top = boxes.shape[1] // 2, bounds.size
+    stack, stack_bounds, level = make_stack(boxes, bounds, MAX_DEPTH + 2)
+    count = np.zeros(MAX_DEPTH + 2, dtype=np.int64)
     own, fixed = np.empty((MAX_DEPTH + 2, n), dtype=np.int32), np.zeros((MAX_DEPTH + 2, d))
     slope, radius, steps, delta = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     u, h, g, trial, ray = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
@@ -132,9 +159,6 @@ def explore(
     lines = np.empty((d + 1, n))
     count[0] = spread_points(Z, p, delta, steps, own[0])
     fixed[0] = start
-    top = bounds.size
-    stack[:top] = boxes
-    stack_bounds[:top] = bounds
     n_out, done = tally[0], 0
     while top > 0 and done < max_work and n_out + top + 2 < out_bounds.size:
         top -= 1
@@ -154,10 +178,7 @@ def explore(
             continue
         limit = max(violation, goal)
         value = probe(Z, p, mine, m, sums, g, u, h, d, limit, trial, found, tally)
-        stop = stop_at_violation and value > 0.0
-        if value > 0.0 and not stop:
-            goal = value * (1.0 + RAISE)
-            target = max(target, goal)
+        stop, target, goal = raised(value, stop_at_violation, target, goal)
         set_ray(u, target, d, ray)
         axis = split_axis(Z, p, mine, m, g, ray, u, h)
         if stop or axis < 0 or depth >= MAX_DEPTH or bound <= target:

@@ -26,10 +26,16 @@ Words = NDArray[np.uint64]
 
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 FAST: dict[str, Any] = {**OPTIONS, "fastmath": {"reassoc", "contract"}}
+INLINED: dict[str, Any] = {**OPTIONS, "forceinline": True}
+"""For steps of an ascent: calls with many arrays would take 5 % of a short one."""
 BLOCK = 2048
 """Points per block."""
 ON_PLANE = 1e-11
 """A point whose distance to the hyperplane is below this (data have unit scale) lies on it."""
+ONE_SIDE = (0.0,)
+"""Sides of `circle` where eta(-w) = eta(w)."""
+BOTH_SIDES = (-0.5, 0.5)
+"""Sides of `circle` where eta(+-w) = even(w) +- 1/2 s . w: then a = s . w, b = s . e."""
 
 
 @njit(**FAST)
@@ -175,20 +181,27 @@ def best_bias(
 
 
 @njit(**OPTIONS)
-def bound_arcs(P: float, R: float, floor: float, bins: Array) -> float:
+def bound_arcs(
+    P: float, R: float, a: float, b: float, sides: tuple[float, ...], floor: float, bins: Array
+) -> float:
     """Replace steps by the (P, R) of each bin's left end, bound |eta| in each bin (row 6).
 
-    Returns the largest |eta| at the ends of bins, or `floor` if larger.
+    Returns the largest |eta| at the ends of bins, or `floor` if larger. See `circle` for a, b and
+    sides.
     """
     best = floor
     for k in range(bins.shape[1] - 1):
         c, s, cc, ss = bins[0, k], bins[1, k], bins[0, k + 1], bins[1, k + 1]
-        left, right = abs(P * c + R * s), abs(P * cc + R * ss)
-        best = max(best, left)
-        top = max(left, right)
-        if (R * c - P * s) * (R * cc - P * ss) <= 0.0:
-            top = np.sqrt(P * P + R * R)
-        bins[6, k] = top + bins[2, k] * bins[5, k]
+        most = 0.0
+        for side in sides:
+            A, B = P + side * a, R + side * b
+            left, right = abs(A * c + B * s), abs(A * cc + B * ss)
+            best = max(best, left)
+            top = max(left, right)
+            if (B * c - A * s) * (B * cc - A * ss) <= 0.0:
+                top = np.sqrt(A * A + B * B)
+            most = max(most, top)
+        bins[6, k] = most + bins[2, k] * bins[5, k]
         step, more = bins[3, k], bins[4, k]
         bins[3, k], bins[4, k] = P, R
         P += step
@@ -198,19 +211,30 @@ def bound_arcs(P: float, R: float, floor: float, bins: Array) -> float:
 
 @njit(**OPTIONS)
 def circle(
-    q: Array, p: Array, r: Array, work: Array, order: Ints, slots: Ints, bins: Array, floor: float
-) -> tuple[float, float, int]:
-    """Return (|eta|, cot t, point) maximal on the circle with coordinates p, r, above `floor`.
+    q: Array,
+    p: Array,
+    r: Array,
+    a: float,
+    b: float,
+    sides: tuple[float, ...],
+    work: Array,
+    order: Ints,
+    slots: Ints,
+    bins: Array,
+    floor: float,
+) -> tuple[float, float, int, float]:
+    """Return (|eta|, cot t, point, side) largest on the circle with coordinates p, r.
 
-    `point` is the index of the crossing point for a maximum at a kink, -1 inside an arc and -2 if
-    nothing exceeds `floor`. Only the bins of angles that can hold the maximum are sorted.
+    eta is (P + side a) cos t + (R + side b) sin t for the best of the sides: of one, 0, where eta
+    is even. `point` is the index of the crossing point for a maximum at a kink, -1 inside an arc
+    and -2 if nothing exceeds `floor`. Only bins of angles that can hold the maximum are sorted.
     """
     steps, last = work[1:3], bins.shape[1] - 2
     P, R = crossings(q, p, r, work)
     fill_bins(work, 0.5 * (last + 1), slots, bins)
-    least = bound_arcs(P, R, floor, bins) * (1.0 - 1e-9)
+    least = bound_arcs(P, R, a, b, sides, floor, bins) * (1.0 - 1e-9)
     count = collect(work, slots, bins, least, order)
-    best2, cot, point = floor * floor, 0.0, -2
+    best2, cot, point, best_side = floor * floor, 0.0, -2, sides[0]
     m = 0
     for k in range(last + 1):
         if bins[6, k] <= least:
@@ -226,22 +250,24 @@ def circle(
                 if p[i] == 0.0:
                     continue
                 lower = -r[i] / p[i]
-            square = P * P + R * R
-            if square > best2:
-                c = P / R if R != 0.0 else np.inf
-                if lower <= c <= upper and abs(c) < 1e15:
-                    best2, cot, point = square, c, -1
-                elif i >= 0 and abs(lower) < 1e15:
-                    value = P * lower + R
-                    value = value * value / (1.0 + lower * lower)
-                    if value > best2:
-                        best2, cot, point = value, lower, i
+            for side in sides:
+                A, B = P + side * a, R + side * b
+                square = A * A + B * B
+                if square > best2:
+                    c = A / B if B != 0.0 else np.inf
+                    if lower <= c <= upper and abs(c) < 1e15:
+                        best2, cot, point, best_side = square, c, -1, side
+                    elif i >= 0 and abs(lower) < 1e15:
+                        value = A * lower + B
+                        value = value * value / (1.0 + lower * lower)
+                        if value > best2:
+                            best2, cot, point, best_side = value, lower, i, side
             if i < 0:
                 break
             P += steps[0, i]
             R += steps[1, i]
             upper = lower
-    return np.sqrt(best2), cot, point
+    return np.sqrt(best2), cot, point, best_side
 
 
 @njit(**OPTIONS)

@@ -14,10 +14,13 @@ import numpy as np
 from ._box_kernels import MAX_VERTEX_DIM, bound_box, classify, set_ray, split_axis
 from ._branch_kernels import (
     MAX_DEPTH,
-    RAISE,
+    Limits,
+    Outcome,
     explore,
     halve,
+    make_stack,
     probe,
+    raised,
     spread_points,
 )
 from .oracle import Array
@@ -38,33 +41,22 @@ def count_anchors(p: Array, own: Any, m: int) -> int:
 
 @compiled
 def explore_slabs(
-    L: Array,
-    p: Array,
-    boxes: Array,
-    bounds: Array,
-    target: float,
-    goal: float,
-    violation: float,
-    max_work: int,
-    stop_at_violation: bool,
-    out_boxes: Array,
-    out_bounds: Array,
-    out_anchors: Any,
-    found: Array,
-    tally: Any,
+    L: Array, p: Array, boxes: Array, bounds: Array, limits: Limits, out: Outcome
 ) -> float:
-    """Bring the slabs of one sign below `target`, as `explore` does; return the final goal.
+    """Bring the slabs of one sign below the target, as `explore` does; return the final goal.
 
     L has the rows ``(x_i, -B)``. A slab without a possible anchor, that is a point with ``p_i < 0``
     that its hyperplanes can meet, holds no maximum over the bias and is dropped. A slab with few
     anchors, or where all points with ``p_i > 0`` have a fixed sign, is left to its anchors: what is
     left of their boxes is returned with their index, slabs with -1.
     """
+    target, goal, violation, max_work, stop_at_violation = limits
+    out_boxes, out_bounds, out_anchors, found, tally = out
     n, D = L.shape
     d = D - 1
-    room = MAX_DEPTH + bounds.size + 2
-    stack, stack_bounds = np.empty((room, 2 * D)), np.empty(room)
-    level, count = np.zeros(room, dtype=np.int64), np.zeros(MAX_DEPTH + 2, dtype=np.int64)
+    top = bounds.size
+    stack, stack_bounds, level = make_stack(boxes, bounds, MAX_DEPTH + 2)
+    count = np.zeros(MAX_DEPTH + 2, dtype=np.int64)
     own, fixed = np.empty((MAX_DEPTH + 2, n), dtype=np.int32), np.zeros((MAX_DEPTH + 2, D))
     slope, radius, steps, delta = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     u, h, g, trial, ray = np.empty(D), np.empty(D), np.empty(D), np.empty(D), np.empty(D)
@@ -73,9 +65,6 @@ def explore_slabs(
     count[0] = spread_points(L, p, delta, steps, own[0])
     biases = np.empty((MAX_DEPTH + 2, 2))  # of the slabs that `own` and `fixed` are about
     biases[0, 0], biases[0, 1] = -np.inf, np.inf
-    top = bounds.size
-    stack[:top] = boxes
-    stack_bounds[:top] = bounds
     spare = 2 * n + MAX_DEPTH + 4  # what the anchors of one slab may return
     while top > 0 and tally[3] < max_work and tally[0] + top + spare < out_bounds.size:
         top -= 1
@@ -99,10 +88,7 @@ def explore_slabs(
             continue
         limit = max(violation, goal)
         value = probe(L, p, mine, m, sums, g, u, h, d, limit, trial, found, tally)
-        stop = stop_at_violation and value > 0.0
-        if value > 0.0 and not stop:
-            goal = value * (1.0 + RAISE)
-            target = max(target, goal)
+        stop, target, goal = raised(value, stop_at_violation, target, goal)
         if stop or bound <= target:
             out_boxes[tally[0]], out_bounds[tally[0]] = stack[top], bound
             out_anchors[tally[0]] = -1
@@ -115,10 +101,10 @@ def explore_slabs(
         few = n_anchors == 1 or (axis == d and n_anchors <= FEW_ANCHORS)
         if few or n_anchors == m or axis < 0 or depth >= MAX_DEPTH:
             violations = tally[2]
+            now = (target, goal, violation, max_work, stop_at_violation)
             goal = explore_anchors(
-                L, p, own, count, fixed, biases, depth + 1, stack[top], bound, target, goal,
-                violation, max_work, stop_at_violation, out_boxes, out_bounds,
-                out_bounds.size - top, out_anchors, found, tally,
+                L, p, own, count, fixed, biases, depth + 1, stack[top], bound, now, out,
+                out_bounds.size - top,
             )  # fmt: skip
             target = max(target, goal)
             if stop_at_violation and tally[2] > violations:
@@ -164,31 +150,25 @@ def explore_anchors(
     depth: int,
     slab: Array,
     bound: float,
-    target: float,
-    goal: float,
-    violation: float,
-    max_work: int,
-    stop_at_violation: bool,
-    out_boxes: Array,
-    out_bounds: Array,
+    limits: Limits,
+    out: Outcome,
     room: int,
-    out_anchors: Any,
-    found: Array,
-    tally: Any,
 ) -> float:
     """Explore the directions of a slab at each of its anchors; return the final goal.
 
     What is not done for want of work or room, or after a violation, is returned untouched; no more
     than `room` rows are filled.
     """
+    target, goal, violation, max_work, stop_at_violation = limits
+    out_boxes, out_bounds, out_anchors, found, tally = out
     n, D = L.shape
     d = D - 1
     Z, weights, start = np.empty((n, d)), np.empty(n), np.empty(d)
     box, top_bound = np.empty((1, 2 * D)), np.full(1, bound)
     violations = tally[2]
-    left = count[depth]
+    ahead = count[depth]
     for b in range(count[depth]):
-        left -= 1
+        ahead -= 1
         j = own[depth, b]
         if p[j] >= 0.0:
             continue
@@ -196,7 +176,7 @@ def explore_anchors(
         box[0] = slab
         box[0, d], box[0, D + d] = 0.0, 0.0
         stopped = stop_at_violation and tally[2] > violations
-        if stopped or tally[3] >= max_work or first + left + 4 > room:
+        if stopped or tally[3] >= max_work or first + ahead + 4 > room:
             out_boxes[first], out_bounds[first] = box[0], bound
             tally[0] += 1
         else:
@@ -211,10 +191,8 @@ def explore_anchors(
                 for k in range(d):
                     Z[a, k] = L[i, k] - L[j, k]
             tally[3] += m
-            goal = explore(
-                Z[:m], weights[:m], start, box, top_bound, max(target, goal), goal, violation,
-                max_work - tally[3], stop_at_violation, out_boxes, out_bounds[: room - left],
-                found, tally,
-            )  # fmt: skip
+            now = (max(target, goal), goal, violation, max_work - tally[3], stop_at_violation)
+            part = (out_boxes, out_bounds[: room - ahead], out_anchors, found, tally)
+            goal = explore(Z[:m], weights[:m], start, box, top_bound, now, part)
         out_anchors[first : tally[0]] = j
     return goal

@@ -6,40 +6,30 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._branch_kernels import RAISE, explore
+from ._branch_kernels import RAISE, Limits, Outcome, explore
 from ._slab_kernels import explore_slabs
+from .box_jobs import Job, jobs_of, lift
 from .climb import climb
-from .frontier import Frontier, Ints, measure, root_boxes
-from .oracle import MAX_WITNESSES, UNIT_ROUNDOFF, Array, evaluate
+from .frontier import Frontier, measure, root_boxes
+from .oracle import MAX_WITNESSES, Array, evaluate
 from .proof_state import ProofState, remaining_seconds
 
 BOXES_PER_JOB = 1024
 MAX_RETURNED = 4096
 MAX_VIOLATIONS_PER_JOB = 4
 N_LEADS = 12
+WORK_PER_JOB = 3e6
+"""Points times coordinates and vertices that a job looks at before others may have a turn."""
 
 
 def best_of(points: list[tuple[float, Array]], size: int) -> list[tuple[float, Array]]:
     """Return at most `size` of the points (value, w), best first."""
     return sorted(points, key=lambda point: -point[0])[:size]
-
-
-@dataclass(frozen=True)
-class Job:
-    """Boxes of one anchor and sign, or slabs (anchor -1), with bounds on ``sigma eta``."""
-
-    anchor: int
-    sign: float
-    boxes: Array
-    bounds: Array
-
-    def take(self, which: np.ndarray) -> Job:
-        """Return a job with the boxes selected by a mask or by indices."""
-        return Job(self.anchor, self.sign, self.boxes[which], self.bounds[which])
 
 
 @dataclass
@@ -104,37 +94,49 @@ class Search:
         """Explore the boxes of a job for at most about 50 ms and file what is left of it."""
         n, d = self.X.shape
         room = MAX_RETURNED + 4 * n
-        boxes, bounds = np.empty((room, 2 * d + 2)), np.empty(room)
-        anchors = np.full(room, job.anchor, dtype=np.int64)
-        found, tally = np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)), np.zeros(4, dtype=np.int64)
-        crowded = self.n_parked > self.max_parked
-        target = max(self.goal, -math.inf if crowded else self.target)
-        max_work = int(3e6 / (d + 1 + 2 ** min(d, 9) / 4))
-        limits = (target, self.goal, self.violation, max_work, self.stop_at_violation)
-        p = job.sign * self.q
+        out = (
+            np.empty((room, job.boxes.shape[1])),
+            np.empty(room),
+            np.full(room, job.anchor, dtype=np.int64),
+            np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)),
+            np.zeros(4, dtype=np.int64),
+        )
+        goal = self.explore(job, out)
+        self.settle(job, goal, out)
+
+    def explore(self, job: Job, out: Outcome) -> float:
+        """Fill what is left of a job; return the goal that its kernel ends with."""
+        p, limits = job.sign * self.q, self.limits()
         if job.anchor < 0:
-            goal = explore_slabs(
-                self.lifted, p, job.boxes, job.bounds, *limits, boxes, bounds, anchors, found, tally
-            )
-        else:
-            Z = self.X - self.X[job.anchor]
-            goal = explore(
-                Z, p, np.zeros(d), job.boxes, job.bounds, *limits, boxes, bounds, found, tally
-            )
-        count = int(tally[0])
+            return float(explore_slabs(self.lifted, p, job.boxes, job.bounds, limits, out))
+        Z, level = self.X - self.X[job.anchor], np.zeros(self.X.shape[1])
+        return float(explore(Z, p, level, job.boxes, job.bounds, limits, out))
+
+    def limits(self, *, n_outputs: int = 0) -> Limits:
+        """Return what a job is to reach, and after how much work others have their turn."""
+        d, crowded = self.X.shape[1], self.n_parked > self.max_parked
+        target = max(self.goal, -math.inf if crowded else self.target)
+        work = int(WORK_PER_JOB / (d + 1 + n_outputs + 2 ** min(d, 9) / 4))
+        return target, self.goal, self.violation, work, self.stop_at_violation
+
+    def settle(self, job: Job, goal: float, out: Outcome) -> None:
+        """Take note of what a job has reached and found, and file the boxes left."""
+        boxes, bounds, anchors, found, (count, n_boxes, n_found, _) = out
+        d = self.X.shape[1]
         jobs = jobs_of(anchors[:count], job.sign, boxes[:count], bounds[:count])
+        lead, new = found[0], found[1 : 1 + n_found]
         with self.lock:
             self.goal = max(self.goal, goal)
             self.level = max(self.level, self.goal)
-            self.n_boxes += int(tally[1])
-            if found[0, d] > 0.0:
-                self.leads = best_of([*self.leads, (float(found[0, d]), found[0, :d])], N_LEADS)
-            new = [(float(row[d]), row[:d]) for row in found[1 : 1 + tally[2]]]
-            self.points = best_of([*self.points, *new], MAX_WITNESSES)
-            if new and self.stop_at_violation:
+            self.n_boxes += int(n_boxes)
+            if lead[d] > 0.0:
+                self.leads = best_of([*self.leads, (float(lead[d]), lead[:d])], N_LEADS)
+            violations = [(float(row[d]), row[:d]) for row in new]
+            self.points = best_of([*self.points, *violations], MAX_WITNESSES)
+            if violations and self.stop_at_violation:
                 self.first_violation = min(self.first_violation, time.perf_counter())
             for part in jobs:
-                self.file(part, violated=bool(new), split=True)
+                self.file(part, violated=bool(violations), split=True)
             del self.held[threading.get_ident()]
             full = self.stop_at_violation and len(self.points) == MAX_WITNESSES
             if full or self.n_boxes >= self.max_boxes:
@@ -142,17 +144,39 @@ class Search:
 
     def follow_leads(self) -> None:
         """Climb from the best directions so far: that finds violations long before the boxes do."""
-        if not self.leads:
-            return
-        weights, biases = climb(self.X, self.q, np.array([w for _, w in self.leads]))
-        for weight, bias in zip(weights, biases, strict=True):
-            value = abs(evaluate(self.X, self.q, weight, float(bias)))
-            if value > max(self.violation, self.goal):
-                self.points = best_of([*self.points, (value, weight)], MAX_WITNESSES)
-                if self.stop_at_violation:
-                    self.stop.set()
-                else:
-                    self.goal = value * (1.0 + RAISE)
+        if self.leads:
+            for value, w in self.climbed(np.array([w for _, w in self.leads])):
+                self.note(value, w)
+
+    def climbed(self, directions: Array) -> Iterable[tuple[float, Array]]:
+        """Return |eta| and the directions of the maxima that ascents from some directions reach."""
+        weights, biases = climb(self.X, self.q, directions)
+        for w, b in zip(weights, biases, strict=True):
+            yield abs(evaluate(self.X, self.q, w, float(b))), w
+
+    def look_around(self) -> None:
+        """Climb from a few directions, for a goal far below the sup.
+
+        Depth first would descend into the level set of that goal.
+        """
+        d = self.X.shape[1]
+        starts = np.vstack([np.eye(d), np.random.default_rng(0).standard_normal((8, d))])
+        self.leads += [(0.0, w / np.linalg.norm(w)) for w in starts]
+        self.follow_leads()
+
+    def lingered(self, start: float) -> bool:
+        """Return whether the first violation was a while ago: more of them save whole rounds."""
+        late = time.perf_counter() - self.first_violation
+        return late > 0.2 * (self.first_violation - start)
+
+    def note(self, value: float, w: Array) -> None:
+        """Take note of a direction if it violates, outside of a round."""
+        if value > max(self.violation, self.goal):
+            self.points = best_of([*self.points, (value, w)], MAX_WITNESSES)
+            if self.stop_at_violation:
+                self.stop.set()
+            else:
+                self.goal = value * (1.0 + RAISE)
 
     def file(self, job: Job, *, violated: bool, split: bool) -> None:
         """Queue the boxes that are still above the target, park the others."""
@@ -234,41 +258,3 @@ class Search:
             digest, level, anchors, signs, boxes, bounds, np.array(leads).reshape(-1, d), n_boxes,
             seconds, margin, share,
         )  # fmt: skip
-
-
-def jobs_of(anchors: Ints, signs: Array | float, boxes: Array, bounds: Array) -> list[Job]:
-    """Return the boxes grouped into one job per anchor and sign."""
-    signs = np.broadcast_to(signs, anchors.shape)
-    order = np.lexsort((signs, anchors))
-    change = (np.diff(anchors[order]) != 0) | (np.diff(signs[order]) != 0)
-    groups = np.split(order, np.flatnonzero(change) + 1)
-    return [
-        Job(int(anchors[rows[0]]), float(signs[rows[0]]), boxes[rows], bounds[rows])
-        for rows in groups
-        if len(rows)
-    ]
-
-
-def root_jobs(X: Array, q: Array) -> list[Job]:
-    """Return the slabs that cover all hyperplanes, for both signs, and a cheap bound.
-
-    ``sigma eta(w, b) = 1/2 sum_i sigma q_i |w . x_i - b|`` is at most
-    ``1/2 sum_{sigma q_i > 0} |q_i| (||x_i|| + R)`` for ``|b| <= R = max_i ||x_i||``.
-    """
-    boxes, norms = root_boxes(X.shape[1]), np.linalg.norm(X, axis=1)
-    reach = norms + norms.max(initial=0.0)
-    jobs = []
-    for sign in (1.0, -1.0):
-        bound = 0.5 * float(np.maximum(sign * q, 0.0) @ reach)
-        jobs.append(Job(-1, sign, boxes, np.full(len(boxes), bound)))
-    return jobs
-
-
-def lift(X: Array) -> Array:
-    """Return the rows ``(x_i, -B)``, B the largest ``|v . x_i|`` of the directions of root boxes.
-
-    ``B = max_i sum_k |x_ik|`` (1 + 8 d u) is at most sqrt(d) R, as `rounding_margin` supposes.
-    """
-    n, d = X.shape
-    widest = np.abs(X).sum(axis=1).max(initial=0.0) * (1.0 + 8 * d * UNIT_ROUNDOFF)
-    return np.column_stack([X, np.full(n, -max(float(widest), np.finfo(float).tiny))])

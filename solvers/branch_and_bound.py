@@ -17,72 +17,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ._branch_kernels import RAISE
-from .box_search import N_LEADS, Search, jobs_of, root_jobs
+from .box_crew import MEMORY_LIMIT, run_search
+from .box_jobs import jobs_of, root_jobs
+from .box_search import N_LEADS, Search
 from .climb import climb
 from .frontier import Frontier, digest_of
 from .oracle import Array, SupBound, assemble, rounding_margin
 from .proof_state import Reporter, Watch
 from .sweep import sup_eta_1d
-
-POLL_SECONDS = 0.05
-FIRST_BUDGET = 1.0
-"""Seconds of the first attempt at the goal."""
-CLOSE = 1.001
-"""Ratio of bound and goal below which no level in between is tried."""
-MEMORY_LIMIT = 1024.0
-"""MiB of open boxes above which the search goes depth first."""
-
-
-@dataclass(frozen=True)
-class Crew:
-    """Threads that work on a search, and who is asked while they do."""
-
-    search: Search
-    pool: ThreadPoolExecutor
-    n_jobs: int
-    ended: Callable[[], bool]
-    watch: Callable[[], None]
-
-    def reach(self, target: float, budget: float) -> bool:
-        """Bring all boxes below the target; return False if the budget or the search ended."""
-        search, start = self.search, time.perf_counter()
-        search.pause.clear()
-        search.start_round(target)
-        futures: list[Future[None]] = [self.pool.submit(search.work) for _ in range(self.n_jobs)]
-        while wait(futures, timeout=POLL_SECONDS).not_done:
-            if self.ended():
-                search.stop.set()
-            if time.perf_counter() - start > budget:
-                search.pause.set()
-            self.watch()
-        for future in futures:
-            future.result()
-        if not search.stop.is_set():
-            search.follow_leads()
-        return not (search.queue or search.stop.is_set())
-
-    def descend(self) -> None:
-        """Reach the goal, or levels in between for as long as budgets are too short for that."""
-        search, budget = self.search, FIRST_BUDGET
-        while not search.stop.is_set():
-            top = search.open_bound()
-            if top <= CLOSE * search.goal:
-                budget = math.inf
-            if self.reach(search.goal, budget):
-                return
-            level = search.goal
-            while not search.stop.is_set():
-                top = search.open_bound()
-                level = max(math.sqrt(level * top), 0.25 * top)
-                if self.reach(level, budget if top > CLOSE * level else math.inf):
-                    break
-            budget *= 2.0
 
 
 def branch_and_bound(
@@ -149,35 +96,17 @@ def branch_and_bound(
     # Boxes may have looser bounds than the anchor that they were cut from.
     initial = search.open_bound()
     if not stop_at_violation:
-        # From far below the sup, depth first would descend into the level set of the threshold.
-        starts = np.vstack(
-            [np.eye(X.shape[1]), np.random.default_rng(0).standard_normal(X.shape)[:8]]
-        )
-        search.leads += [(0.0, w / np.linalg.norm(w)) for w in starts]
-        search.follow_leads()
+        search.look_around()
     report = Reporter(
         watch,
         lambda: search.snapshot(digest, before + time.perf_counter() - start, margin),
     )
 
     def ended() -> bool:
-        now = time.perf_counter()
-        # A little longer after a violation: further ones save the caller whole rounds.
-        late = now - search.first_violation > 0.2 * (search.first_violation - start)
-        over = time_limit is not None and now - start > time_limit
-        return late or over or (should_stop is not None and should_stop())
+        over = time_limit is not None and time.perf_counter() - start > time_limit
+        return over or search.lingered(start) or (should_stop is not None and should_stop())
 
-    interrupted = False
-    with ThreadPoolExecutor(n_jobs) as pool:
-        try:
-            Crew(search, pool, n_jobs, ended, report).descend()
-        except KeyboardInterrupt:
-            interrupted = True  # Leaving the block waits for the workers.
-        finally:
-            search.stop.set()
-    if search.held:
-        raise RuntimeError("a worker of branch_and_bound failed; its boxes are lost.")
-    report(now=True)
+    interrupted = run_search(search, n_jobs, ended, report)
     directions = [w for _, w in [*search.points, *search.leads]] or [np.eye(X.shape[1])[0]]
     bound = max(search.level, search.goal, min(search.open_bound(), initial)) + margin
     result = assemble(

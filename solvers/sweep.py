@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from ..problems.sums import LONG, running_roundings
 from .oracle import Array, SupBound, assemble, rounding_margin
@@ -16,7 +17,11 @@ from .parallel import in_threads
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+Ints = NDArray[np.intp]
+
 ANCHORS_PER_TASK = 32
+MOST_PLANES = 1024
+"""Planes that are evaluated once more, the largest values first."""
 
 
 def compiled(function: _Function) -> _Function:
@@ -48,9 +53,7 @@ def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:
     values = np.zeros(x.size)
     values[:-1] = np.cumsum((np.diff(x) * tail[1:])[::-1], dtype=LONG)[::-1]
     size = np.abs(values)
-    # Local maxima only: a point between two larger neighbours is no separate witness.
-    peak = (size >= np.append(0.0, size[:-1])) & (size >= np.append(size[1:], 0.0))
-    keep = np.flatnonzero(peak & (size > threshold))[:4096]
+    keep = peaks(size, threshold)[:4096]
     keep = np.append(keep, np.argmax(size)) if x.size else keep
     return assemble(
         X,
@@ -63,6 +66,15 @@ def sup_eta_1d(X: Array, q: Array, *, threshold: float = math.inf) -> SupBound:
         n_boxes=x.size,
         seconds=time.perf_counter() - start,
     )
+
+
+def peaks(values: Array, threshold: float) -> Ints:
+    """Return the indices of the local maxima above the threshold.
+
+    A point between two larger neighbours is no separate witness.
+    """
+    peak = (values >= np.append(0.0, values[:-1])) & (values >= np.append(values[1:], 0.0))
+    return np.flatnonzero(peak & (values > threshold))
 
 
 @compiled
@@ -142,23 +154,48 @@ def sup_eta_2d(X: Array, q: Array, n_jobs: int = 1, *, threshold: float = math.i
     """
     start = time.perf_counter()
     X, q = np.ascontiguousarray(X), np.ascontiguousarray(q)
+    planes, largest, visited = around_anchors(_sweep_anchors, X, q, n_jobs, threshold)
+    return assemble(
+        X,
+        q,
+        planes,
+        threshold=threshold,
+        bound=largest + rounding_margin(X, q),
+        complete=True,
+        n_boxes=visited,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def around_anchors(
+    sweep: Callable[[Array, Array, int, int, Array, Array], int],
+    X: Array,
+    q: Array,
+    n_jobs: int,
+    threshold: float,
+) -> tuple[list[tuple[Array, float]], float, int]:
+    """Return planes (w, b), the largest value and how many candidates a sweep has visited.
+
+    Parameters
+    ----------
+    sweep : callable
+        ``sweep(X, q, first, last, values, weights)`` writes the largest value at the anchors
+        first <= j < last and the w where it is, and returns the number of candidates.
+    X : ndarray of shape (n_samples, 2)
+    q : ndarray of shape (n_samples, ...)
+    n_jobs : int
+    threshold : float
+        Planes of other anchors than the best are returned above it only.
+    """
     n = X.shape[0]
     values, weights = np.zeros(n), np.zeros((n, 2))
 
     def task(first: int) -> int:
         last = min(first + ANCHORS_PER_TASK, n)
-        return int(_sweep_anchors(X, q, first, last, values, weights))
+        return int(sweep(X, q, first, last, values, weights))
 
     visited = sum(in_threads(task, range(0, n, ANCHORS_PER_TASK), n_jobs))
-    order = np.argsort(-values, kind="stable")[:1024]
+    order = np.argsort(-values, kind="stable")[:MOST_PLANES]
     keep = [j for k, j in enumerate(order) if k == 0 or values[j] > threshold]
-    return assemble(
-        X,
-        q,
-        [(weights[j], float(weights[j] @ X[j])) for j in keep],
-        threshold=threshold,
-        bound=float(np.max(values, initial=0.0)) + rounding_margin(X, q),
-        complete=True,
-        n_boxes=visited,
-        seconds=time.perf_counter() - start,
-    )
+    planes = [(weights[j], float(weights[j] @ X[j])) for j in keep]
+    return planes, float(np.max(values, initial=0.0)), visited

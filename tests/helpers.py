@@ -21,6 +21,14 @@ NULL_SPACE = 1e-10
 """|A^T q| relative to sum |q_i| max |x_i|, as in the checklist of docs/mathematics.md."""
 
 
+def junk_in(scratch: tuple[np.ndarray, ...], value: float) -> tuple[np.ndarray, ...]:
+    """Fill the arrays of an ascent, but its bins, with a value; return them."""
+    for k, part in enumerate(scratch):
+        if k != 6:
+            part[:] = value
+    return scratch
+
+
 def targets(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return sin(2 x_1) + |x_1 + x_2| + noise of standard deviation 0.1."""
     last = X[:, min(1, X.shape[1] - 1)]

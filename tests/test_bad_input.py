@@ -182,7 +182,7 @@ def test_checkpoints_are_checked_before_the_proof(d: int, tmp_path: Path, monkey
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("proved")
 
-    monkeypatch.setattr("radontv.solvers.proof.bound_sup", fail)
+    monkeypatch.setattr("radontv.solvers.proving.bound_sup", fail)
     table = tmp_path / "data.csv"
     table.write_text("a,b\n1,2\n")
     for file, kind, message in (

@@ -24,9 +24,9 @@ from radontv.solvers.l1.proof import (
     axis_planes,
     cheap_bound,
     l1_margin,
-    scan_vertices,
     sup_eta_l1,
 )
+from radontv.solvers.l1.scan import scan_vertices
 from radontv.solvers.merging import merge_cells, merge_planes
 
 KINDS = ("random", "grid", "collinear", "flat", "cluster", "tiny feature", "huge feature")

@@ -11,7 +11,7 @@ import pytest
 
 from radontv.solvers import _box_kernels as kernels
 from radontv.solvers._slab_kernels import explore_slabs
-from radontv.solvers.box_search import lift, root_jobs
+from radontv.solvers.box_jobs import lift, root_jobs
 from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.climb import climb
 from radontv.solvers.oracle import distinct, evaluate, rounding_margin
@@ -270,7 +270,7 @@ def test_no_hyperplane_above_the_goal_is_lost(kind: str, d: int, width: float) -
         limits = (level * goal, goal, math.inf, work, False)
         start = np.append(centre, half)[None]
         result = explore_slabs(
-            L, sign * q, start, np.full(1, 9.0), *limits, boxes, bounds, anchors, best, tally
+            L, sign * q, start, np.full(1, 9.0), limits, (boxes, bounds, anchors, best, tally)
         )
         assert result == goal
         boxes, bounds, anchors = boxes[: tally[0]], bounds[: tally[0]], anchors[: tally[0]]

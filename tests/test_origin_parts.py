@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from helpers import junk_in
 from origin_cases import KINDS, eta, make, sphere
 
 from radontv.solvers import _circle_kernels as circles
-from radontv.solvers import _search_kernels as searching
+from radontv.solvers import _hold_kernels as holding
 from radontv.solvers._branch_kernels import explore
 from radontv.solvers.origin import _kernels as kernels
-from radontv.solvers.origin.boxes import _Sphere
+from radontv.solvers.origin.boxes import OriginBoxes
 from radontv.solvers.origin.lines import affordable_lines, gather_lines
 from radontv.solvers.origin.proof import sup_eta_origin
 from radontv.solvers.origin.search import OriginSearch
@@ -32,14 +33,16 @@ def test_circles_reach_the_maximum_of_both_halves(kind: str) -> None:
             bins = np.zeros((7, circles.bin_count(n) + 1))
             circles.angle_grid(bins)
             scratch = (np.empty((5, n)), np.empty(n, np.int64), np.empty(n, np.int64), bins)
-            value, cot, point, side = kernels.circle_both(q, p, r, q @ p, q @ r, *scratch, 0.0)
+            value, cot, point, side = circles.circle(
+                q, p, r, q @ p, q @ r, circles.BOTH_SIDES, *scratch, 0.0
+            )
             points = np.column_stack([p, r])
             dense = np.abs(eta(points, q, np.column_stack([np.cos(grid), np.sin(grid)]))).max()
             ends = np.abs(eta(points, q, np.array([[1.0, 0.0], [-1.0, 0.0]]))).max()
             assert max(value, ends) >= dense * (1 - 1e-12)
             if point > -2:
                 t = np.arctan2(1.0, cot)
-                w = side * np.array([np.cos(t), np.sin(t)])
+                w = 2.0 * side * np.array([np.cos(t), np.sin(t)])
                 assert value == pytest.approx(abs(eta(points, q, w)[0]), rel=1e-9, abs=1e-12)
 
 
@@ -50,13 +53,26 @@ def test_escape_returns_the_slope_of_its_direction() -> None:
         q, w = np.append(rng.standard_normal(12), 0.0), np.eye(d)[0]
         floats, on = np.empty((3, 13)), np.empty(13, np.int64)
         g, e = np.empty(d), rng.standard_normal(d)
-        value, count = searching.survey(XT, q, 12, w, floats[0], floats[1], g, on)
+        value, count = holding.survey(XT, q, 12, w, floats[0], floats[1], g, on)
         sign = 1.0 if value >= 0 else -1.0
         slope = kernels.escape(XT, q, sign, g, w, on, count, e, np.empty(d))
         assert abs(e @ w) < 1e-15 and np.linalg.norm(e) == pytest.approx(1.0)
         h = 1e-7
         step = abs(eta(XT.T, q, w + h * e)[0]) - abs(eta(XT.T, q, w)[0])
         assert step / h == pytest.approx(slope, abs=1e-6)
+
+
+def test_ascents_do_not_see_what_their_arrays_held_before() -> None:
+    rng = np.random.default_rng(0)
+    for d, n in ((2, 20), (3, 40), (6, 190)):
+        rows = np.vstack([rng.standard_normal((n, d)), np.zeros(d)])
+        XT, q = np.ascontiguousarray(rows.T), np.append(rng.standard_normal(n), 0.0)
+        for start in sphere(40, d, n):
+            ends = []
+            for junk in (0.0, 1.0):
+                arrays, w = junk_in(holding.scratch(n + 1, d), junk), start.copy()
+                ends.append((kernels.ascend(XT, q, w, 400, 1, arrays), *w))
+            assert ends[0] == ends[1]
 
 
 def test_boxes_bound_every_direction_they_hold() -> None:
@@ -71,11 +87,11 @@ def test_boxes_bound_every_direction_they_hold() -> None:
         u[face], h[face] = 1.0, 0.0
         side = rng.choice([-1.0, 1.0])
         top = np.full(1, 1e9)
-        out, bounds = np.empty((4200, 2 * p)), np.empty(4200)
+        out, bounds, anchors = np.empty((4200, 2 * p)), np.empty(4200), np.empty(4200, np.int64)
         found, tally = np.zeros((5, p + 1)), np.zeros(4, dtype=np.int64)
         explore(
-            X, q, 0.5 * side * total, np.append(u, h)[None], top, 1e-6, 1e-6, 1e9, 2000, False,
-            out, bounds, found, tally,
+            X, q, 0.5 * side * total, np.append(u, h)[None], top, (1e-6, 1e-6, 1e9, 2000, False),
+            (out, bounds, anchors, found, tally),
         )  # fmt: skip
         V = u + h * rng.uniform(-1.0, 1.0, size=(2000, p))
         W = side * V / np.linalg.norm(V, axis=1, keepdims=True)
@@ -109,7 +125,7 @@ def test_open_boxes_cover_every_direction_above_the_goal(kind: str, p: int) -> N
     true = eta(X, q, W)
     top = sup_eta_origin(X, q, 0.0, stop_at_violation=False).attained
     goal = 0.3 * top
-    search = _Sphere(
+    search = OriginBoxes(
         X, q, goal, math.inf, False, math.inf, math.inf,
         lines=affordable_lines(X, q, 0.0), ascent=OriginSearch(X, n_jobs=1),
     )  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import IDENTITY, ROUNDING, gaussian, tied
+from helpers import IDENTITY, ROUNDING, gaussian, junk_in, tied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radontv.problems import RadonTVProblem
 from radontv.solvers import _circle_kernels as circles
+from radontv.solvers import _hold_kernels as holding
 from radontv.solvers import _search_kernels as kernels
 from radontv.solvers.core import Core, Neurons
 from radontv.solvers.pricing import Pricing
@@ -46,7 +47,7 @@ def scratch(n: int) -> tuple[np.ndarray, ...]:
 
 
 def run_circle(q: np.ndarray, p: np.ndarray, r: np.ndarray, floor: float = 0.0) -> tuple:
-    return circles.circle(q, p, r, *scratch(len(q)), floor)
+    return circles.circle(q, p, r, 0.0, 0.0, circles.ONE_SIDE, *scratch(len(q)), floor)[:3]
 
 
 def circle_values(q: np.ndarray, p: np.ndarray, r: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -101,6 +102,19 @@ def test_best_bias_is_the_best_of_all_anchors() -> None:
         values = np.abs([q @ np.maximum(t - b, 0.0) for b in t])
         assert value == pytest.approx(values.max(), rel=IDENTITY)
         assert values[anchor] == pytest.approx(values.max(), rel=IDENTITY)
+
+
+def test_ascents_do_not_see_what_their_arrays_held_before() -> None:
+    rng = np.random.default_rng(0)
+    for d, n in ((2, 30), (3, 50), (6, 190)):
+        X = rng.standard_normal((n, d))
+        q, XT = rng.standard_normal(n), np.ascontiguousarray(X.T)
+        for start in rng.standard_normal((40, d)):
+            ends = []
+            for junk in (0.0, 1.0):
+                arrays, w = junk_in(holding.scratch(n, d), junk), start / np.linalg.norm(start)
+                ends.append((*kernels.ascend(XT, q - q.mean(), w, 400, arrays), *w))
+            assert ends[0] == ends[1]
 
 
 def climb(core: Core, q: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

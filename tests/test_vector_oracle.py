@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radontv.solvers.box_search import lift
+from radontv.solvers.box_jobs import lift
 from radontv.solvers.branch_and_bound import branch_and_bound
 from radontv.solvers.sweep import sup_eta_1d, sup_eta_2d
 from radontv.solvers.sweep_3d import sup_eta_3d
@@ -17,7 +17,8 @@ from radontv.solvers.vector import _box_kernels as boxes
 from radontv.solvers.vector import _kernels as kernels
 from radontv.solvers.vector._branch_kernels import explore_planes
 from radontv.solvers.vector.boxes import bound_norm_by_boxes, root_job
-from radontv.solvers.vector.proof import reduce_norm, sup_norm_eta
+from radontv.solvers.vector.proof import sup_norm_eta
+from radontv.solvers.vector.reduced_norm import reduce_norm
 from radontv.solvers.vector.search import VectorSearch, climb_norm
 from radontv.solvers.vector.sweep import (
     evaluate_norm,
@@ -295,7 +296,7 @@ def test_no_plane_above_the_goal_is_lost(kind: str, d: int, width: float) -> Non
         best, tally = np.zeros((5, d + 1)), np.zeros(4, dtype=np.int64)
         start, limits = np.append(centre, half)[None], (level * goal, goal, math.inf, work, False)
         result = explore_planes(
-            L, Q, sizes, -1, start, np.full(1, 9.0), *limits, left, bounds, anchors, best, tally
+            L, Q, sizes, -1, start, np.full(1, 9.0), limits, (left, bounds, anchors, best, tally)
         )
         assert result == goal
         left, bounds, anchors = left[: tally[0]], bounds[: tally[0]], anchors[: tally[0]]

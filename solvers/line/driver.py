@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...problems import RadonTVProblem, RidgeSpline, Scope
+from ...problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ...problems.checks import Array
 from ..core import Core, Neurons
 from ..events import Callback, Event, History
@@ -63,12 +63,14 @@ def solve_on_line(
     except KeyboardInterrupt:
         watcher.ended = Status.INTERRUPTED
         network, rows, rounds = watcher.best(core)
-    network = reduction.raise_network(network)
-    if problem.loss.smooth:
-        network = problem.refit_affine(network)
-    q = reduction.raise_dual(rows, problem.y - reduction.affine_values(problem.X), problem.s)
-    found = bound_sup(core, core.on_points(reduction.reduce_dual(q)), np.inf)
-    certificate = certify_bound(problem, network, q, found)
+    try:
+        network, certificate = _finish(problem, core, network, rows)
+    except KeyboardInterrupt:
+        # Only the second Ctrl-C takes the answer away.
+        if watcher.ended is Status.INTERRUPTED:
+            raise
+        watcher.ended = Status.INTERRUPTED
+        network, certificate = _finish(problem, core, network, rows)
     status = watcher.ended
     if certificate.relative_gap <= tol:
         status = Status.SOLVED
@@ -76,6 +78,19 @@ def solve_on_line(
         status = Status.STALLED if rounds < max_rounds else Status.MAX_ROUNDS
     seconds = time.perf_counter() - start
     return Solution(network, certificate, status, rounds, tuple(history.events), seconds)
+
+
+def _finish(
+    problem: RadonTVProblem, core: Core, network: RidgeSpline, rows: Array
+) -> tuple[RidgeSpline, Certificate]:
+    """Return the network in the units of the problem, and its certificate: a scan of the data."""
+    reduction = problem.reduction
+    network = reduction.raise_network(network)
+    if problem.loss.smooth:
+        network = problem.refit_affine(network)
+    q = reduction.raise_dual(rows, problem.y - reduction.affine_values(problem.X), problem.s)
+    found = bound_sup(core, core.on_points(reduction.reduce_dual(q)), np.inf)
+    return network, certify_bound(problem, network, q, found)
 
 
 def _connect_dots(x: Array, y: Array, alpha: float) -> tuple[RidgeSpline, Array]:

@@ -14,101 +14,17 @@ from numba import njit
 
 from ...problems.checks import Array
 from .._circle_kernels import (
+    BOTH_SIDES,
     ON_PLANE,
     OPTIONS,
     Ints,
     Words,
-    angle_grid,
-    bin_count,
-    collect,
-    crossings,
-    fill_bins,
+    circle,
     orthogonalise,
     project,
 )
-from .._search_kernels import collect_held, face_direction, release_gains, rotate, survey
-
-
-@njit(**OPTIONS)
-def bound_both(P: float, R: float, a: float, b: float, floor: float, bins: Array) -> float:
-    """As `bound_arcs`, for |(P +- a / 2) cos t + (R +- b / 2) sin t|; rows 3, 4 get P and R."""
-    best = floor
-    for k in range(bins.shape[1] - 1):
-        c, s, cc, ss = bins[0, k], bins[1, k], bins[0, k + 1], bins[1, k + 1]
-        most = 0.0
-        for side in (-0.5, 0.5):
-            A, B = P + side * a, R + side * b
-            left, right = abs(A * c + B * s), abs(A * cc + B * ss)
-            best = max(best, left)
-            top = max(left, right)
-            if (B * c - A * s) * (B * cc - A * ss) <= 0.0:
-                top = np.sqrt(A * A + B * B)
-            most = max(most, top)
-        bins[6, k] = most + bins[2, k] * bins[5, k]
-        step, more = bins[3, k], bins[4, k]
-        bins[3, k], bins[4, k] = P, R
-        P += step
-        R += more
-    return best
-
-
-@njit(**OPTIONS)
-def circle_both(
-    q: Array,
-    p: Array,
-    r: Array,
-    a: float,
-    b: float,
-    work: Array,
-    order: Ints,
-    slots: Ints,
-    bins: Array,
-    floor: float,
-) -> tuple[float, float, int, float]:
-    """Return (|eta|, cot t, point, side) maximal on the circle with coordinates p, r.
-
-    The direction is ``side w(t)``, 0 < t < pi; `point` is as in `circle`, -2 if nothing exceeds
-    `floor`.
-    """
-    steps, last = work[1:3], bins.shape[1] - 2
-    P, R = crossings(q, p, r, work)
-    fill_bins(work, 0.5 * (last + 1), slots, bins)
-    least = bound_both(P, R, a, b, floor, bins) * (1.0 - 1e-9)
-    count = collect(work, slots, bins, least, order)
-    best2, cot, point, half = floor * floor, 0.0, -2, 1.0
-    m = 0
-    for k in range(last + 1):
-        if bins[6, k] <= least:
-            continue
-        P, R = bins[3, k], bins[4, k]
-        upper = bins[0, k] / bins[1, k] if k > 0 else np.inf
-        end = bins[0, k + 1] / bins[1, k + 1] if k < last else -np.inf
-        while True:
-            i, lower = -1, end
-            if m < count and slots[order[m]] == k:
-                i = order[m]
-                m += 1
-                if p[i] == 0.0:
-                    continue
-                lower = -r[i] / p[i]
-            for side in (-1.0, 1.0):
-                A, B = P + 0.5 * side * a, R + 0.5 * side * b
-                square = A * A + B * B
-                if square > best2:
-                    c = A / B if B != 0.0 else np.inf
-                    if lower <= c <= upper and abs(c) < 1e15:
-                        best2, cot, point, half = square, c, -1, side
-                    elif i >= 0 and abs(lower) < 1e15:
-                        value = A * lower + B
-                        value = value * value / (1.0 + lower * lower)
-                        if value > best2:
-                            best2, cot, point, half = value, lower, i, side
-            if i < 0:
-                break
-            P += steps[0, i]
-            R += steps[1, i]
-            upper = lower
-    return np.sqrt(best2), cot, point, half
+from .._hold_kernels import Scratch, collect_held, rotate, scratch, stand, survey
+from .._release_kernels import FRESH, SPENT, next_direction
 
 
 @njit(**OPTIONS)
@@ -186,8 +102,7 @@ def polish(
     ascent stops where the gain is below rounding, which leaves the angle uncertain by its root.
     """
     anchor = XT.shape[1] - 1
-    value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-    size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
+    value, _, size = stand(XT, q, anchor, w, p, active, g, on_plane, held, basis, tri, 0)
     for attempt in range(2):
         trial[:] = w
         if attempt == 0:
@@ -206,19 +121,7 @@ def polish(
 
 
 @njit(**OPTIONS)
-def ascend(
-    XT: Array,
-    q: Array,
-    w: Array,
-    max_moves: int,
-    seed: int,
-    floats: Array,
-    integers: Ints,
-    bins: Array,
-    small: Array,
-    held: Ints,
-    gains: Array,
-) -> float:
+def ascend(XT: Array, q: Array, w: Array, max_moves: int, seed: int, own: Scratch) -> float:
     """Climb from the unit w to a local maximum of |eta|; return eta there, w is overwritten.
 
     Moves: the circle through w and the gradient of its face, whose best point is ``+-g / ||g||``
@@ -226,77 +129,63 @@ def ascend(
     -w, then other bases and directions where more points tie than there are dimensions.
     """
     d, n = XT.shape
+    p, r, active, work, order, slots, bins, on_plane, held, basis, tri, releases, gains, e, g, t = (
+        own
+    )
     anchor = n - 1
-    p, r, active, work = floats[0], floats[1], floats[2], floats[3:8]
-    order, on_plane, slots = integers
-    basis, tri, releases = small[0], small[1], small[2]
-    e, g, trial = small[3, 0], small[3, 1], small[3, 2]
-    value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-    size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
-    stage, tries = 0, 0
+    value, count, size = stand(XT, q, anchor, w, p, active, g, on_plane, held, basis, tri, 0)
+    stage, tries = FRESH, 0
     state = seed
     for _ in range(max_moves):
         best = abs(value)
         sign = 1.0 if value >= 0.0 else -1.0
-        usable = False
-        if stage == 0:
-            stage = 1
-            release_gains(q, sign, g, held, basis, tri, size, releases, gains)
-            usable = size < d - 1 and face_direction(g, sign, w, basis, size, e) > 1e-9
-        if stage == 1 and not usable:
-            pick = -1
-            for m in range(size):
-                if gains[m] > 1e-10 * best and (pick < 0 or gains[m] > gains[pick]):
-                    pick = m
-            if pick >= 0:
-                usable = True
-                e[:] = releases[pick]
-                gains[pick] = -1.0
-            else:
-                stage = 2
-        if stage == 2:
+        if stage != SPENT:
+            stage = next_direction(
+                q, sign, w, size, stage, 1e-10 * best, g, held, basis, tri, releases, gains, e
+            )
+        if stage == SPENT:
             tries += 1
             along = 0.0
             for i in range(n):
                 along += q[i] * p[i]
             if tries == 1 and abs(value - along) > best * (1.0 + 1e-12):
                 w *= -1.0
-                value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-                size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
-                stage, tries = 0, 0
+                value, count, size = stand(
+                    XT, q, anchor, w, p, active, g, on_plane, held, basis, tri, 0
+                )
+                stage, tries = FRESH, 0
                 continue
             if count <= size or tries > 4 * d:
                 break
             if tries % 2 == 0:
-                first = (tries * 104729) % count
-                size = collect_held(XT, anchor, held, basis, tri, on_plane, count, first)
-                stage = 0
+                start = tries * 104729
+                size = collect_held(XT, anchor, held, basis, tri, on_plane, count, start)
+                stage = FRESH
                 continue
             for k in range(d):
                 state = (state * 1103515245 + 12345) % 2147483648
                 e[k] = state / 1073741824.0 - 1.0
-            if escape(XT, q, sign, g, w, on_plane, count, e, trial) <= 1e-10 * best:
+            if escape(XT, q, sign, g, w, on_plane, count, e, t) <= 1e-10 * best:
                 continue
-            usable = True
-        if usable:
-            project(XT, e, r)
-            # s.w and s.e, summed over the same rounded coordinates as the rest of eta.
-            along, across = 0.0, 0.0
-            for i in range(n):
-                r[i] = r[i] if abs(r[i]) > ON_PLANE else 0.0
-                along += q[i] * p[i]
-                across += q[i] * r[i]
-            floor = best * (1.0 + 1e-12)
-            _, cot, point, side = circle_both(
-                q, p, r, along, across, work, order, slots, bins, floor
+        project(XT, e, r)
+        # s.w and s.e, summed over the same rounded coordinates as the rest of eta.
+        along, across = 0.0, 0.0
+        for i in range(n):
+            r[i] = r[i] if abs(r[i]) > ON_PLANE else 0.0
+            along += q[i] * p[i]
+            across += q[i] * r[i]
+        _, cot, point, side = circle(
+            q, p, r, along, across, BOTH_SIDES, work, order, slots, bins,
+            best * (1.0 + 1e-12),
+        )  # fmt: skip
+        if point > -2:
+            rotate(XT, anchor, w, e, cot, point, held, basis, tri, p, r, on_plane, count)
+            w *= 2.0 * side
+            value, count, size = stand(
+                XT, q, anchor, w, p, active, g, on_plane, held, basis, tri, 0
             )
-            if point > -2:
-                rotate(XT, anchor, w, e, cot, point, held, basis, tri, p, r, on_plane, count)
-                w *= side
-                value, count = survey(XT, q, anchor, w, p, active, g, on_plane)
-                size = collect_held(XT, anchor, held, basis, tri, on_plane, count, 0)
-                stage, tries = 0, 0
-    return float(polish(XT, q, w, held, basis, tri, on_plane, p, active, g, trial))
+            stage, tries = FRESH, 0
+    return float(polish(XT, q, w, held, basis, tri, on_plane, p, active, g, t))
 
 
 @njit(**OPTIONS)
@@ -310,14 +199,11 @@ def ascend_all(
     patterns {above, on} and the sign of eta: equal ones mean the same vertex, face or cell.
     """
     d, n = XT.shape
-    floats, integers = np.empty((8, n)), np.empty((3, n), np.int64)
-    bins = np.zeros((7, bin_count(n) + 1))
-    angle_grid(bins)
-    small, held, gains = np.empty((4, max(d, 3), d)), np.empty(d, np.int64), np.empty(d)
+    own = scratch(n, d)
+    margins = own[0]
     for m in range(starts.shape[0]):
         w = starts[m]
-        values[m] = ascend(XT, q, w, max_moves, m + 1, floats, integers, bins, small, held, gains)
-        margins = floats[0]
+        values[m] = ascend(XT, q, w, max_moves, m + 1, own)
         project(XT, w, margins)
         above, on = np.uint64(0), np.uint64(0)
         for i in range(n - 1):

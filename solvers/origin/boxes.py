@@ -10,27 +10,18 @@ So four copies of half the sphere go through its kernels, whose tests hold for a
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .._branch_kernels import RAISE, explore
-from ..box_search import (
-    MAX_RETURNED,
-    MAX_VIOLATIONS_PER_JOB,
-    N_LEADS,
-    Job,
-    Search,
-    best_of,
-    jobs_of,
-)
-from ..branch_and_bound import MEMORY_LIMIT, Crew
+from .._branch_kernels import RAISE, Outcome, explore
+from ..box_crew import MEMORY_LIMIT, run_search
+from ..box_jobs import Job
+from ..box_search import Search
 from ..frontier import measure
-from ..oracle import MAX_WITNESSES, Array, SupBound
+from ..oracle import Array, SupBound
 from ..proof_state import ProofState, Reporter, Watch, at_bound
 from .lines import Lines, affordable_lines
 from .rows import OriginRows, in_units, origin_margin, values_at
@@ -43,7 +34,7 @@ SHARE = 0.1
 
 
 @dataclass
-class _Sphere(Search):
+class OriginBoxes(Search):
     """Boxes of directions u on the faces of the cube; `Job.anchor` is 0 for u and 1 for -u."""
 
     lines: Lines = field(kw_only=True)
@@ -69,59 +60,23 @@ class _Sphere(Search):
         """Return True: there are no other boxes than those of directions."""
         return True
 
-    def run(self, job: Job) -> None:
-        """Explore the boxes of a job for at most about 50 ms and file what is left of it."""
-        n, d = self.X.shape
+    def explore(self, job: Job, out: Outcome) -> float:
+        """Fill what is left of a job; return the goal that its kernel ends with."""
         lines, side = self.lines, -1.0 if job.anchor else 1.0
-        room = MAX_RETURNED + 4 * n
-        boxes, bounds = np.empty((room, 2 * d)), np.empty(room)
-        found, tally = np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)), np.zeros(4, dtype=np.int64)
-        crowded = self.n_parked > self.max_parked
-        target = max(self.goal, -math.inf if crowded else self.target)
-        max_work = int(3e6 / (d + 1 + 2 ** min(d, 9) / 4))
-        goal = explore(
-            lines.units, job.sign * lines.weights, 0.5 * job.sign * side * lines.total,
-            job.boxes, job.bounds, target, self.goal, self.violation, max_work,
-            self.stop_at_violation, boxes, bounds, found, tally,
-        )  # fmt: skip
-        count = int(tally[0])
-        anchors = np.full(count, job.anchor, dtype=np.int64)
-        jobs = jobs_of(anchors, job.sign, boxes[:count], bounds[:count])
-        with self.lock:
-            self.goal = max(self.goal, goal)
-            self.level = max(self.level, self.goal)
-            self.n_boxes += int(tally[1])
-            if found[0, d] > 0.0:
-                lead = (float(found[0, d]), side * found[0, :d])
-                self.leads = best_of([*self.leads, lead], N_LEADS)
-            new = [(float(row[d]), side * row[:d]) for row in found[1 : 1 + tally[2]]]
-            self.points = best_of([*self.points, *new], MAX_WITNESSES)
-            if new and self.stop_at_violation:
-                self.first_violation = min(self.first_violation, time.perf_counter())
-            for part in jobs:
-                self.file(part, violated=bool(new), split=True)
-            del self.held[threading.get_ident()]
-            full = self.stop_at_violation and len(self.points) == MAX_WITNESSES
-            if full or self.n_boxes >= self.max_boxes:
-                self.stop.set()
+        weights, start = job.sign * lines.weights, 0.5 * job.sign * side * lines.total
+        goal = explore(lines.units, weights, start, job.boxes, job.bounds, self.limits(), out)
+        found = out[3]
+        found[:, :-1] *= side
+        return float(goal)
 
-    def follow_leads(self) -> None:
-        """Climb from the best directions so far: that finds violations long before the boxes do."""
-        if not self.leads:
-            return
-        reached = self.ascent.climb(self.q, np.array([w for _, w in self.leads]))
-        self.note(reached)
+    def climbed(self, directions: Array) -> Iterable[tuple[float, Array]]:
+        """Return |eta| and the directions of the maxima that ascents from some directions reach."""
+        return self.valued(self.ascent.climb(self.q, directions))
 
-    def note(self, directions: Array) -> None:
-        """Take note of directions that violate."""
+    def valued(self, directions: Array) -> Iterable[tuple[float, Array]]:
+        """Return |eta| at each of the directions."""
         values = np.abs(values_at(self.X, self.q, directions))
-        for value, w in zip(values, directions, strict=True):
-            if value > max(self.violation, self.goal):
-                self.points = best_of([*self.points, (float(value), w)], MAX_WITNESSES)
-                if self.stop_at_violation:
-                    self.stop.set()
-                else:
-                    self.goal = float(value) * (1.0 + RAISE)
+        return zip(values.tolist(), directions, strict=True)
 
 
 def bound_by_boxes(
@@ -167,34 +122,19 @@ def bound_by_boxes(
     goal = max(aim - margin, margin)
     most = math.inf if max_boxes is None else max_boxes
     room = MEMORY_LIMIT * 2**20 / (8 * (2 * rows.X.shape[1] + 3))
-    search = _Sphere(
+    search = OriginBoxes(
         rows.X, rows.q, goal, aim + margin, stop_at_violation, most, room,
         lines=lines, ascent=ascent,
     )  # fmt: skip
-    search.note(reached)
-
-    def over() -> bool:
-        now = time.perf_counter()
-        # A little longer after a violation: further ones save the caller whole rounds.
-        return ended() or now - search.first_violation > 0.2 * (search.first_violation - start)
+    for value, w in search.valued(reached):
+        search.note(value, w)
 
     def state() -> ProofState:
         inner = search.state(time.perf_counter() - start, margin)
         return at_bound(inner, rows.raised(min(inner.bound, rows.cheap)))
 
     report = Reporter(watch, state)
-    interrupted = False
-    with ThreadPoolExecutor(n_jobs) as pool:
-        try:
-            if not search.stop.is_set():
-                Crew(search, pool, n_jobs, over, report).descend()
-        except KeyboardInterrupt:
-            interrupted = True  # Leaving the block waits for the workers.
-        finally:
-            search.stop.set()
-    if search.held:
-        raise RuntimeError("a worker of sup_eta_origin failed; its boxes are lost.")
-    report(now=True)
+    interrupted = run_search(search, n_jobs, lambda: ended() or search.lingered(start), report)
     directions = [w for _, w in [*search.points, *search.leads]]
     ends = list(search.ascent.climb(rows.q, np.array(directions))) if directions else []
     bound = max(search.level, search.goal, min(search.open_bound(), rows.cheap)) + margin

@@ -12,8 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from .._box_kernels import MAX_VERTEX_DIM, length, set_ray
-from .._branch_kernels import MAX_DEPTH, RAISE, halve, nearest_to
+from .._box_kernels import MAX_VERTEX_DIM, set_ray
+from .._branch_kernels import (
+    MAX_DEPTH,
+    Limits,
+    Outcome,
+    halve,
+    keep,
+    make_stack,
+    nearest_to,
+    raised,
+)
 from .._slab_kernels import FEW_ANCHORS
 from ..oracle import Array
 from ..sweep import compiled
@@ -121,27 +130,20 @@ def explore_planes(
     anchor: int,
     boxes: Array,
     bounds: Array,
-    target: float,
-    goal: float,
-    violation: float,
-    max_work: int,
-    stop_at_violation: bool,
-    out_boxes: Array,
-    out_bounds: Array,
-    out_anchors: Any,
-    found: Array,
-    tally: Any,
+    limits: Limits,
+    out: Outcome,
 ) -> float:
-    """Bring slabs (anchor -1) or boxes of an anchor below `target`; return the final goal.
+    """Bring slabs (anchor -1) or boxes of an anchor below the target; return the final goal.
 
     As `explore_slabs` and `explore`, on one stack: a slab with few anchors is replaced by its box
     of directions at each of them, which is classified anew from all points.
     """
+    target, goal, violation, max_work, stop_at_violation = limits
+    out_boxes, out_bounds, out_anchors, found, tally = out
     n, K = L.shape
     d, D = K - 1, Q.shape[1]
-    room = 2 * MAX_DEPTH + bounds.size + n + 4
-    stack, stack_bounds = np.empty((room, 2 * K)), np.empty(room)
-    level, above, who = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.int64)
+    stack, stack_bounds, level = make_stack(boxes, bounds, 2 * MAX_DEPTH + n + 4)
+    above, who = np.zeros_like(level), np.empty_like(level)
     # Levels 0 and 1 are the whole data, for slabs and for the current anchor.
     own, count = np.empty((MAX_DEPTH + 4, n), np.int32), np.zeros(MAX_DEPTH + 4, np.int64)
     sums_slab = np.zeros((MAX_DEPTH + 4, D, K))
@@ -154,7 +156,6 @@ def explore_planes(
     lines = np.empty((K + 2, max(n, K)))
     count[0] = live_points(L, Q, delta[0], square[0], own[0])
     current, top = -1, bounds.size
-    stack[:top], stack_bounds[:top] = boxes, bounds
     who[:top], above[:top] = anchor, 0 if anchor < 0 else 1
     while top > 0 and tally[3] < max_work and tally[0] + top + n + 8 < out_bounds.size:
         top -= 1
@@ -190,10 +191,7 @@ def explore_planes(
             continue
         limit = max(violation, goal)
         value = probe_norm(Z, Q, mine, m, G, g, u, h, d, limit, trial, image, found, tally)
-        stop = stop_at_violation and value > 0.0
-        if value > 0.0 and not stop:
-            goal = value * (1.0 + RAISE)
-            target = max(target, goal)
+        stop, target, goal = raised(value, stop_at_violation, target, goal)
         axis = -1
         if not (stop or bound <= target):
             set_ray(u, target, d, ray)
@@ -263,12 +261,4 @@ def probe_norm(
     if middle > value:
         trial[:] = u
         value = middle
-    norm = length(trial, d)
-    if value > found[0, d]:
-        found[0, :d], found[0, d] = trial[:d] / norm, value
-    if value <= limit:
-        return 0.0
-    row = min(tally[2] + 1, found.shape[0] - 1)
-    found[row, :d], found[row, d] = trial[:d] / norm, value
-    tally[2] = row
-    return value
+    return keep(trial, value, d, limit, found, tally)

@@ -44,18 +44,9 @@ def vector_faces(
         own_dual(Q, U[k], q)
         one = slice(k, k + 1)
         faces(
-            X,
-            1.0,
-            q,
-            alpha,
-            sign,
-            planes[one],
-            role[one],
-            basis[one],
-            sizes[one],
-            slopes[one],
+            X, 1.0, q, alpha, sign, planes[one], role[one], basis[one], sizes[one], slopes[one],
             residual[one],
-        )
+        )  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -77,18 +68,9 @@ def vector_kinks_ahead(
         own_dual(Q, U[k], q)
         one = slice(k, k + 1)
         kinks_ahead(
-            X,
-            1.0,
-            q,
-            sign,
-            amplitude[one],
-            planes[one],
-            role[one],
-            delta[one],
-            slope[one],
-            length[one],
-            blocker[one],
-        )
+            X, 1.0, q, sign, amplitude[one], planes[one], role[one], delta[one], slope[one],
+            length[one], blocker[one],
+        )  # fmt: skip
 
 
 @njit(**OPTIONS)

@@ -13,8 +13,10 @@ import numpy as np
 from numba import njit
 
 from ...problems.checks import Array
-from .._circle_kernels import ON_PLANE, OPTIONS, Words, angle_grid, bin_count, project
-from .._search_kernels import ascend
+from .._circle_kernels import OPTIONS, Words, project
+from .._hold_kernels import scratch
+from .._search_kernels import ascend, hash_plane
+from ._face_kernels import own_dual
 
 GAIN = 1e-13
 """Relative gain below which alternating stops."""
@@ -168,31 +170,6 @@ def ahead_of(a: Array, before: Array, earlier: Array, out: Array) -> bool:
 
 
 @njit(**OPTIONS)
-def set_weights(Q: Array, a: Array, q: Array) -> None:
-    """Write ``q_i = Q_i . a``."""
-    for i in range(Q.shape[0]):
-        total = 0.0
-        for c in range(a.size):
-            total += Q[i, c] * a[c]
-        q[i] = total
-
-
-@njit(**OPTIONS)
-def hash_plane(margins: Array, bias: float, keys: Words) -> np.uint64:
-    """Return a hash of the pattern {above, on}, equal for (w, b) and (-w, -b)."""
-    above, below, on = np.uint64(0), np.uint64(0), np.uint64(0)
-    for i in range(len(margins)):
-        side = margins[i] - bias
-        if side > 10 * ON_PLANE:
-            above ^= keys[i]
-        elif side < -10 * ON_PLANE:
-            below ^= keys[i]
-        else:
-            on ^= keys[i]
-    return min(above, below) ^ (on * np.uint64(0x9E3779B97F4A7C15))
-
-
-@njit(**OPTIONS)
 def alternate_all(
     XT: Array,
     Q: Array,
@@ -211,10 +188,8 @@ def alternate_all(
     """
     d, n = XT.shape
     D = Q.shape[1]
-    floats, integers = np.empty((8, n)), np.empty((3, n), np.int64)
-    bins = np.zeros((7, bin_count(n) + 1))
-    angle_grid(bins)
-    small, held, gains = np.empty((4, max(d, 2), d)), np.empty(d, np.int64), np.empty(d)
+    own = scratch(n, d)
+    margins = own[0]
     q, t, mass = np.empty(n), np.empty(n), np.empty((2, D))
     a, before, earlier, trial_a, goal_a = (
         np.empty(D), np.empty(D), np.empty(D), np.empty(D), np.empty(D),
@@ -234,9 +209,9 @@ def alternate_all(
             goal_a[:] = a
             if leap:
                 leap = ahead_of(a, before, earlier, goal_a)
-            set_weights(Q, goal_a, q)
+            own_dual(Q, goal_a, q)
             trial[:] = w
-            ascend(XT, q, trial, max_moves, floats, integers, bins, small, held, gains)
+            ascend(XT, q, trial, max_moves, own)
             value, other = best_knot(XT, Q, trial, t, mass, trial_a)
             if value > best * (1.0 + GAIN):
                 best, anchor = value, other
@@ -247,6 +222,6 @@ def alternate_all(
                 leap = False
             else:
                 break
-        project(XT, w, floats[0])
-        values[m], biases[m] = best, floats[0, anchor]
-        signatures[m] = hash_plane(floats[0], biases[m], keys)
+        project(XT, w, margins)
+        values[m], biases[m] = best, margins[anchor]
+        signatures[m] = hash_plane(margins, biases[m], keys)

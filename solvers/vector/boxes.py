@@ -9,34 +9,22 @@ number of outputs enters linearly.
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .._branch_kernels import RAISE
-from ..box_search import (
-    MAX_RETURNED,
-    MAX_VIOLATIONS_PER_JOB,
-    N_LEADS,
-    Job,
-    Search,
-    best_of,
-    jobs_of,
-)
-from ..branch_and_bound import MEMORY_LIMIT, Crew
+from .._branch_kernels import RAISE, Outcome
+from ..box_crew import MEMORY_LIMIT, run_search
+from ..box_jobs import Job
+from ..box_search import Search
 from ..frontier import measure, root_boxes
-from ..oracle import MAX_WITNESSES, Array, SupBound
+from ..oracle import Array, SupBound
 from ..proof_state import Reporter, Watch
 from ._branch_kernels import explore_planes
 from .search import climb_norm
 from .sweep import assemble_norms, evaluate_norm, norm_margin
-
-WORK_PER_JOB = 3e6
-"""Points times vertices that a job looks at before others may have a turn."""
 
 
 @dataclass
@@ -49,56 +37,25 @@ class VectorBoxes(Search):
         super().__post_init__()
         self.sizes = np.linalg.norm(self.q, axis=1)
 
-    def run(self, job: Job) -> None:
-        """Explore the boxes of a job for a while and file what is left of it."""
-        n, d = self.X.shape
-        room = MAX_RETURNED + 4 * n
-        boxes, bounds = np.empty((room, 2 * d + 2)), np.empty(room)
-        anchors = np.empty(room, dtype=np.int64)
-        found, tally = np.zeros((1 + MAX_VIOLATIONS_PER_JOB, d + 1)), np.zeros(4, dtype=np.int64)
-        crowded = self.n_parked > self.max_parked
-        target = max(self.goal, -math.inf if crowded else self.target)
-        max_work = int(WORK_PER_JOB / (d + 1 + self.q.shape[1] + 2 ** min(d, 9) / 4))
-        goal = explore_planes(
-            self.lifted, self.q, self.sizes, job.anchor, job.boxes, job.bounds, target, self.goal,
-            self.violation, max_work, self.stop_at_violation, boxes, bounds, anchors, found, tally,
-        )  # fmt: skip
-        count = int(tally[0])
-        with self.lock:
-            self.goal = max(self.goal, goal)
-            self.level = max(self.level, self.goal)
-            self.n_boxes += int(tally[1])
-            if found[0, d] > 0.0:
-                self.leads = best_of([*self.leads, (float(found[0, d]), found[0, :d])], N_LEADS)
-            new = [(float(row[d]), row[:d]) for row in found[1 : 1 + tally[2]]]
-            self.points = best_of([*self.points, *new], MAX_WITNESSES)
-            if new and self.stop_at_violation:
-                self.first_violation = min(self.first_violation, time.perf_counter())
-            for part in jobs_of(anchors[:count], 1.0, boxes[:count], bounds[:count]):
-                self.file(part, violated=bool(new), split=True)
-            del self.held[threading.get_ident()]
-            full = self.stop_at_violation and len(self.points) == MAX_WITNESSES
-            if full or self.n_boxes >= self.max_boxes:
-                self.stop.set()
+    def explore(self, job: Job, out: Outcome) -> float:
+        """Fill what is left of a job; return the goal that its kernel ends with."""
+        limits = self.limits(n_outputs=self.q.shape[1])
+        return float(
+            explore_planes(
+                self.lifted, self.q, self.sizes, job.anchor, job.boxes, job.bounds, limits, out
+            )
+        )
 
     @property
     def volume(self) -> float:
         """Volume of the boxes of the one sign."""
         return measure(root_boxes(self.X.shape[1]))
 
-    def follow_leads(self) -> None:
-        """Climb from the best directions so far: that finds violations long before the boxes do."""
-        if not self.leads:
-            return
-        weights, biases = climb_norm(self.X, self.q, np.array([w for _, w in self.leads]))
-        for weight, bias in zip(weights, biases, strict=True):
-            value = evaluate_norm(self.X, self.q, weight, float(bias))
-            if value > max(self.violation, self.goal):
-                self.points = best_of([*self.points, (value, weight)], MAX_WITNESSES)
-                if self.stop_at_violation:
-                    self.stop.set()
-                else:
-                    self.goal = value * (1.0 + RAISE)
+    def climbed(self, directions: Array) -> Iterable[tuple[float, Array]]:
+        """Return ||eta|| and the directions of the maxima that ascents from some of them reach."""
+        weights, biases = climb_norm(self.X, self.q, directions)
+        for w, b in zip(weights, biases, strict=True):
+            yield evaluate_norm(self.X, self.q, w, float(b)), w
 
 
 def root_job(X: Array, Q: Array) -> Job:
@@ -147,30 +104,14 @@ def bound_norm_by_boxes(
     search.parked = [root_job(X, Q)]
     initial = search.open_bound()
     if not stop_at_violation:
-        # From far below the sup, depth first would descend into the level set of the threshold.
-        rng = np.random.default_rng(0)
-        starts = np.vstack([np.eye(X.shape[1]), rng.standard_normal((8, X.shape[1]))])
-        search.leads = [(0.0, w / np.linalg.norm(w)) for w in starts]
-        search.follow_leads()
+        search.look_around()
 
     def ended() -> bool:
-        now = time.perf_counter()
-        late = now - search.first_violation > 0.2 * (search.first_violation - start)
-        over = time_limit is not None and now - start > time_limit
-        return late or over or (should_stop is not None and should_stop())
+        over = time_limit is not None and time.perf_counter() - start > time_limit
+        return over or search.lingered(start) or (should_stop is not None and should_stop())
 
     report = Reporter(watch, lambda: search.state(time.perf_counter() - start, margin))
-    interrupted = False
-    with ThreadPoolExecutor(n_jobs) as pool:
-        try:
-            Crew(search, pool, n_jobs, ended, report).descend()
-        except KeyboardInterrupt:
-            interrupted = True  # Leaving the block waits for the workers.
-        finally:
-            search.stop.set()
-    if search.held:
-        raise RuntimeError("a worker of branch and bound failed; its boxes are lost.")
-    report(now=True)
+    interrupted = run_search(search, n_jobs, ended, report)
     directions = [w for _, w in [*search.points, *search.leads]] or [np.eye(X.shape[1])[0]]
     result = assemble_norms(
         X,

@@ -19,11 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..oracle import UNIT_ROUNDOFF, Array, SupBound, assemble_valued, null_space_defect
-from ..parallel import in_threads
+from ..sweep import MOST_PLANES, around_anchors, peaks
 from ._kernels import sweep_anchors
-
-ANCHORS_PER_TASK = 32
-MOST_WITNESSES_VALUED = 1024
 
 
 def width_bounds(n_points: int, affine_rank: int, n_outputs: int) -> tuple[int, int]:
@@ -140,10 +137,8 @@ def sup_norm_1d(X: Array, Q: Array, *, threshold: float = math.inf) -> SupBound:
     values = np.zeros(P.shape)
     values[:-1] = np.cumsum((np.diff(x)[:, None] * tail[1:])[::-1], axis=0)[::-1]
     size = np.linalg.norm(values, axis=1)
-    # Local maxima only: a point between two larger neighbours is no separate witness.
-    peak = (size >= np.append(0.0, size[:-1])) & (size >= np.append(size[1:], 0.0))
-    keep = np.flatnonzero(peak & (size > threshold))
-    keep = keep[np.argsort(-size[keep], kind="stable")][:MOST_WITNESSES_VALUED]
+    keep = peaks(size, threshold)
+    keep = keep[np.argsort(-size[keep], kind="stable")][:MOST_PLANES]
     keep = np.append(keep, np.argmax(size)) if x.size else keep
     return assemble_norms(
         X,
@@ -175,22 +170,13 @@ def sup_norm_2d(X: Array, Q: Array, n_jobs: int = 1, *, threshold: float = math.
     """
     start = time.perf_counter()
     X, Q = np.ascontiguousarray(X), np.ascontiguousarray(Q)
-    n = X.shape[0]
-    values, weights = np.zeros(n), np.zeros((n, 2))
-
-    def task(first: int) -> int:
-        last = min(first + ANCHORS_PER_TASK, n)
-        return int(sweep_anchors(X, Q, first, last, values, weights))
-
-    visited = sum(in_threads(task, range(0, n, ANCHORS_PER_TASK), n_jobs))
-    order = np.argsort(-values, kind="stable")[:MOST_WITNESSES_VALUED]
-    keep = [j for k, j in enumerate(order) if k == 0 or values[j] > threshold]
+    planes, largest, visited = around_anchors(sweep_anchors, X, Q, n_jobs, threshold)
     return assemble_norms(
         X,
         Q,
-        [(weights[j], float(weights[j] @ X[j])) for j in keep],
+        planes,
         threshold=threshold,
-        bound=float(np.max(values, initial=0.0)) + norm_margin(X, Q),
+        bound=largest + norm_margin(X, Q),
         complete=True,
         n_boxes=visited,
         seconds=time.perf_counter() - start,
