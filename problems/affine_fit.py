@@ -1,11 +1,11 @@
-"""The affine function that fits best, for any loss: damped Newton, and multipliers at kinks."""
+"""The free function that fits best, for any loss: damped Newton, and multipliers at kinks."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .checks import Array
-from .envelope import Envelope
+from .envelope import Envelope, natural_width
 from .loss_base import Loss
 
 MOST_STEPS = 200
@@ -32,11 +32,10 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
     if B.shape[1] == 0:
         return theta
     z = offset + B @ theta
-    value = float(s @ loss.value(y, z))
-    if not np.isfinite(value):
-        theta = np.zeros_like(theta)
-        z = np.array(offset)
-        value = float(s @ loss.value(y, z))
+    value, plain = float(s @ loss.value(y, z)), float(s @ loss.value(y, offset))
+    if not value <= plain:
+        # A start worse than none, as one of another fit may be.
+        theta, z, value = np.zeros_like(theta), np.array(offset), plain
     ridge, last = 0.0, np.inf
     limit = loss.smoothness
     for _ in range(MOST_STEPS):
@@ -63,6 +62,14 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
             moved = offset + B @ trial
             found = float(s @ loss.value(y, moved))
             if found <= value - 1e-4 * t * float(gradient @ step):
+                # A slope that stays the same: nothing but the ridge has limited the step.
+                while t >= 1.0 and found <= value - 0.9 * t * float(gradient @ step):
+                    farther = offset + B @ (theta - 2.0 * t * step)
+                    fallen = float(s @ loss.value(y, farther))
+                    if not fallen < found:
+                        break
+                    t, moved, found = 2.0 * t, farther, fallen
+                trial = theta - t * step
                 break
             # Near the minimum values are rounding, gradients are not.
             rate = float(np.linalg.norm(B.T @ (s * loss.gradient(y, moved))))
@@ -71,7 +78,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
             t *= 0.5
         else:
             break
-        ridge = 0.1 * ridge if t == 1.0 else max(2.0 * ridge, 1e-4 * limit)
+        ridge = 0.1 * ridge if t >= 1.0 else max(2.0 * ridge, 1e-4 * limit)
         theta, z, value = trial, moved, found
     return theta
 
@@ -91,6 +98,44 @@ def newton_step(hessian: Array, gradient: Array, ridge: float, limit: float) -> 
         ridge = max(10.0 * ridge, 1e-7 * limit)
 
 
+def fit_free(
+    loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: Array, size: float
+) -> tuple[Array, Array | None]:
+    """Return theta as in `fit_smooth` for any loss, and p as in `fit_with_multipliers` at kinks.
+
+    Least squares in two passes for the squared loss, Newton's method for other smooth ones.
+
+    Parameters
+    ----------
+    loss, y, s, offset, B, theta
+        See `fit_smooth`.
+    size : float
+        Of the residuals, see `residual_size`.
+    """
+    if loss.quadratic:
+        return least_squares(y - offset, s, B), None
+    if not loss.sharp(size):
+        return fit_smooth(loss, y, s, offset, B, theta), None
+    return fit_with_multipliers(loss, y, s, offset, B, natural_width(loss, y, size))
+
+
+def residual_size(loss: Loss, y: Array, s: Array, *, level: bool = True) -> float:
+    """Return the mean size of the residuals of the best constant, 1 for losses of other things.
+
+    The constant is 0 unless `level` says that constants are free.
+    """
+    if not loss.translates:
+        return 1.0
+    return float(s @ np.abs(y - s @ y)) if level else float(s @ np.abs(y))
+
+
+def least_squares(y: Array, s: Array, B: Array) -> Array:
+    """Return the coefficients of the weighted least-squares fit; a second pass removes rounding."""
+    theta = B.T @ (s * y)
+    again: Array = theta + B.T @ (s * (y - B @ theta))
+    return again
+
+
 def fit_with_multipliers(
     loss: Loss, y: Array, s: Array, offset: Array, B: Array, mu: float
 ) -> tuple[Array, Array]:
@@ -98,8 +143,14 @@ def fit_with_multipliers(
 
     The method of multipliers: minimise the envelope around p, take its slope as the next p, until
     the Fenchel gap sum_i s_i [l(y_i, z_i) + l*(y_i, -p_i) + p_i z_i] is rounding or has stopped
-    falling. B^T (s p) = 0 holds to rounding at every step.
+    falling. B^T (s p) = 0 holds to rounding at every step. A loss of y - z is fitted to what least
+    squares leave of y, whose size then takes the place of mu: that of y would hide it.
     """
+    start = np.zeros(B.shape[1])
+    if loss.translates:
+        start = least_squares(y - offset, s, B)
+        y = y - offset - B @ start
+        offset, mu = np.zeros_like(y), natural_width(loss, y, float(s @ np.abs(y)))
     p, theta = np.zeros_like(y), np.zeros(B.shape[1])
     best: tuple[float, Array, Array] = (np.inf, theta, p)
     idle = 0
@@ -118,4 +169,4 @@ def fit_with_multipliers(
         if gap <= 1e-15 * size or idle >= 4:
             break
         mu *= 0.5
-    return best[1], best[2]
+    return start + best[1], best[2]

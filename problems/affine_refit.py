@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .affine_fit import fit_smooth, fit_with_multipliers
+from .affine_fit import fit_free, fit_with_multipliers, residual_size
 from .checks import Array
 from .envelope import natural_width
 from .network import RidgeSpline
@@ -27,25 +27,19 @@ def refit(problem: RadonTVProblem, network: RidgeSpline) -> tuple[RidgeSpline, A
             return network, -loss.gradient(y, own)
         return network, fit_with_multipliers(loss, y, s, own, B, width(problem))[1]
     offset = problem.sampling.values(network.with_affine(np.zeros(problem.n_features), 0.0))
-    p: Array | None = None
-    if loss.quadratic:
-        theta = B.T @ (s * (y - offset))
-        theta = theta + B.T @ (s * (y - offset - B @ theta))
-    elif not loss.sharp(spread(problem)):
-        theta = fit_smooth(loss, y, s, offset, B, B.T @ (s * (own - offset)))
-    else:
-        theta, p = fit_with_multipliers(loss, y, s, offset, B, width(problem))
+    start = B.T @ (s * (own - offset))
+    theta, p = fit_free(loss, y, s, offset, B, start, spread(problem))
     refitted = network.with_affine(*problem.affine.evaluate(theta))
     if p is None:
-        p = -loss.gradient(y, problem.sampling.values(refitted))
+        targets, shifted = problem.without_offset(refitted)
+        p = -loss.gradient(targets, problem.sampling.values(shifted))
     return refitted, p
 
 
 def spread(problem: RadonTVProblem) -> float:
-    """Return the size of the residuals of a constant fit, 1 for losses of other things."""
+    """Return the size of the residuals, as `affine_fit.residual_size`; never 0."""
     y, s = problem.live_targets, problem.live_weights
-    size = float(s @ np.abs(y - s @ y)) if problem.loss.translates else 1.0
-    return size if size > 0.0 else 1.0
+    return residual_size(problem.loss, y, s, level=problem.skip == "affine") or 1.0
 
 
 def width(problem: RadonTVProblem) -> float:

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from .affine_fit import fit_smooth
+from .affine_fit import fit_free, least_squares, residual_size
 from .balance import Balance
 from .certificate import Certificate, Scope
 from .checks import LARGEST, SMALLEST, Array, as_float_array, as_positive, as_weights
+from .exact_fit_losses import BandLoss
 from .existence import check_existence
 from .losses import Loss, get_loss
 from .power.certificate import certify_spline
@@ -22,7 +23,7 @@ from .power.polynomials import Polynomial
 from .power.spline import PowerSpline, as_order, truncated_power
 from .problem_digest import sha256_of
 from .reductions import Reduction, reduce
-from .sup_oracles import SupOracle, sup_oracle
+from .sup_oracles import SupOracle, least_sup, sup_oracle
 from .weighted_samples import WeightedSamples
 
 
@@ -48,14 +49,15 @@ class HigherOrderProblem(WeightedSamples):
     order : int, default=3
         m, 2 (piecewise linear), 3 (quadratic) or 4 (cubic).
     loss : str or Loss, default="squared"
-        A differentiable one: "squared", "huber", "logistic", "squared_hinge", "poisson".
+        Any loss of `RadonTVProblem`: "interpolation" is the spline of least TV of order m through
+        the points.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`.
 
     Raises
     ------
     TypeError, ValueError
-        For arguments of the wrong kind, and for losses with kinks.
+        For arguments of the wrong kind; the message names the argument and the remedy.
     """
 
     X: Array
@@ -78,13 +80,10 @@ class HigherOrderProblem(WeightedSamples):
             )
         _refuse_small("X", X, SMALLEST ** (1.0 / (order - 1)))
         _refuse_small("y", y, SMALLEST)
-        if not loss.smooth:
-            raise ValueError(
-                f"loss={loss.key!r} has kinks, and orders other than RadonTVProblem's need a "
-                "differentiable one; use 'huber' or 'squared_hinge' in its place."
-            )
         weights = as_weights("sample_weight", self.sample_weight, len(y))
         loss.check_targets(y[weights > 0])
+        if isinstance(loss, BandLoss):
+            loss.check_feasible(X[weights > 0], y[weights > 0])
         for name, value in {
             "X": X,
             "y": y,
@@ -167,17 +166,25 @@ class HigherOrderProblem(WeightedSamples):
     def refit_polynomial(self, network: PowerSpline) -> PowerSpline:
         """Return the spline with the polynomial that minimises F for these atoms.
 
-        Least squares in an orthonormal basis in two passes, Newton's method for other losses.
+        Least squares in an orthonormal basis in two passes, Newton's method for other losses, and
+        the method of multipliers for those with kinks.
         """
+        return self._refit(network)[0]
+
+    def _refit(self, network: PowerSpline) -> tuple[PowerSpline, Array]:
+        """Return the refitted spline, and the pseudo-residuals p of live rows."""
         self.check(network)
-        y, s, B, X = self.live_targets, self.live_weights, self.affine.columns, self.live_inputs
+        loss, y, s, X = self.loss, self.live_targets, self.live_weights, self.live_inputs
         offset = network.with_polynomial(Polynomial.zero(self.n_features))(X)
-        if self.loss.quadratic:
-            theta = B.T @ (s * (y - offset))
-            theta = theta + B.T @ (s * (y - offset - B @ theta))
-        else:
-            start = B.T @ (s * network.polynomial(X))
-            theta = fit_smooth(self.loss, y, s, offset, B, start)
+        B, size = self.affine.columns, residual_size(loss, y, s) or 1.0
+        start = B.T @ (s * network.polynomial(X))
+        theta, p = fit_free(loss, y, s, offset, B, start, size)
+        refitted = network.with_polynomial(self.affine.polynomial(theta))
+        return refitted, -loss.gradient(y, refitted(X)) if p is None else p
+
+    def with_polynomial_of(self, network: PowerSpline, values: Array) -> PowerSpline:
+        """Return the spline with the polynomial nearest to `values` (n_live,) at the live rows."""
+        theta = least_squares(values, self.live_weights, self.affine.columns)
         return network.with_polynomial(self.affine.polynomial(theta))
 
     def polynomial_fit(self) -> PowerSpline:
@@ -187,10 +194,8 @@ class HigherOrderProblem(WeightedSamples):
 
     def dual_point(self, network: PowerSpline) -> Array:
         """Return q = -s l'(y, f(X)) for the refitted spline, with A_m^T q = 0, shape (n,)."""
-        fitted = self.refit_polynomial(network)
         q = np.zeros(self.n_samples)
-        slope = self.loss.gradient(self.live_targets, fitted(self.live_inputs))
-        q[self.live] = -self.live_weights * slope
+        q[self.live] = self.live_weights * self._refit(network)[1]
         return self.project(q)
 
     def project(self, q: Array) -> Array:
@@ -233,8 +238,7 @@ class HigherOrderProblem(WeightedSamples):
     ) -> Certificate:
         """Return the certificate of `network` for a bound on sup |eta| of a dual point.
 
-        Everything but `sup_bound` is recomputed here, from the data and the spline alone. The
-        certificate's own `network` is None: it holds ReLU networks only.
+        Everything but `sup_bound` is recomputed here, from the data and the spline alone.
 
         Parameters
         ----------
@@ -252,12 +256,17 @@ class HigherOrderProblem(WeightedSamples):
         return certify_spline(self, network, sup_bound, scope, sup_attained, dual_point)
 
     def alpha_max(self, oracle: SupOracle | None = None) -> float:
-        """Return the least alpha with a polynomial optimum, sup |eta_q0| of the polynomial fit.
+        """Return the least alpha with a polynomial optimum: min over q0 of sup |eta_q0|.
 
+        q0 runs over the optimal multipliers of the best polynomial, see `RadonTVProblem.alpha_max`.
         The default oracle, registered by the solvers, is exact for one feature (and for order 2
         with two); otherwise it is the largest value of a search.
         """
         self.check_existence()
+        constrained = isinstance(self.loss, BandLoss)
+        least = least_sup(self)
+        if least is not None and (constrained or (oracle is None and not self.loss.smooth)):
+            return least(self)
         return (oracle or sup_oracle(self))(self, self.dual_point(self.polynomial_fit()))
 
     def __repr__(self) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.sparse import issparse
 
 from ..problems import RadonTVProblem, RidgeSpline
 from ..problems.affine import AffineBasis
-from ..problems.affine_fit import fit_smooth, fit_with_multipliers
+from ..problems.affine_fit import fit_smooth, fit_with_multipliers, residual_size
 from ..problems.checks import Array
 from ..problems.envelope import Envelope, natural_width
 from ..problems.losses import Loss
 from ..problems.measured_reduction import MeasuredAffine
 from ..problems.neuron_cost import L1Norm
-from ..problems.reductions import Reduction
 from ..problems.sampling import Sampling
 from .cholesky import factorise, solve
 
@@ -71,6 +70,14 @@ class State(NamedTuple):
     q: Array
     weights: Array
     primal: float
+
+
+class Terms(NamedTuple):
+    """sum_i s_i l(y_i, z_i): the loss, targets and weights, arrays of shape (n_terms,)."""
+
+    loss: Loss
+    y: Array
+    s: Array
 
 
 LEAST_CURVATURE = 1e-7
@@ -127,11 +134,15 @@ class Core:
             basis = MeasuredAffine.of_samples(Sampling(r.X, everything, r.points), r.s)
         elif problem.skip == "affine":
             basis = AffineBasis.of(r.X if r.points is None else r.X[r.points], r.s)
-        model = problem.loss
-        if model.sharp(size_of_residuals(model, r.y, r.s)):
-            model = first_envelope(problem.loss, r, basis)
         lift, l1 = float(problem.cost.free_bias), isinstance(problem.cost, L1Norm)
-        return cls(r.X, r.y, r.s, r.points, r.alpha, problem.loss, model, basis, lift, l1)
+        loss = problem.loss
+        return cls(r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, lift, l1).with_model()
+
+    def with_model(self) -> Self:
+        """Return the core with the model that masters begin with."""
+        if not self.loss.sharp(self.residuals):
+            return self
+        return self.around(*first_envelope(self))
 
     @property
     def n(self) -> int:
@@ -143,10 +154,34 @@ class Core:
         """Rank of the inputs."""
         return int(self.X.shape[1])
 
+    @property
+    def envelope(self) -> Envelope | None:
+        """The model if it is an envelope of the loss."""
+        return self.model if isinstance(self.model, Envelope) else None
+
+    @property
+    def terms(self) -> Terms:
+        """The loss as a sum of terms of one output."""
+        return Terms(self.loss, self.y, self.s)
+
+    def around(self, centre: Array, mu: float) -> Self:
+        """Return the core with the envelope of the loss around pseudo-residuals as its model."""
+        return replace(self, model=Envelope(self.loss, centre, mu))
+
+    @property
+    def residuals(self) -> float:
+        """Size of the residuals of the best constant, or of 0; see `residual_size`."""
+        return residual_size(self.loss, self.y, self.s, level=self.even)
+
     @cached_property
     def lifted(self) -> Array:
         """Rows (x_i, -lift), so that lifted @ (w, b) = w.x - b; shape (n, d + 1)."""
         return np.column_stack([self.X, np.full(self.n, -self.lift)])
+
+    @property
+    def least_curvature(self) -> float:
+        """Part of the largest curvature that those of a quadratic model are at least."""
+        return LEAST_CURVATURE
 
     @property
     def even(self) -> bool:
@@ -207,7 +242,7 @@ class Core:
             primal = float(s @ self.loss.value(y, z)) + self.alpha * rtv
         curvature = model.curvature(y, z)
         top = float(curvature.max(initial=0.0)) or min(model.smoothness, 1.0)
-        weights = s * np.maximum(curvature, LEAST_CURVATURE * top)
+        weights = s * np.maximum(curvature, self.least_curvature * top)
         return State(value, -s * model.gradient(y, z), weights, primal)
 
     def affine_part(self, ridge: Array) -> Array:
@@ -231,6 +266,16 @@ class Core:
     def eta(self, q: Array, planes: Array) -> Array:
         """Return eta_q at the planes, q on rows."""
         return self.on_points(q) @ self.features(planes)
+
+    def largest_on_axes(self, q: Array) -> float:
+        """Return the largest |eta_q| at the axes and all anchors, q at the points."""
+        largest = 0.0
+        for k, column in enumerate(np.argsort(self.X, axis=0).T):
+            # From the last knot down.
+            x, tail = self.X[column, k], np.cumsum(q[column][::-1])[::-1]
+            steps = np.diff(x) * tail[1:]
+            largest = max(largest, float(np.abs(np.cumsum(steps[::-1])).max(initial=0.0)))
+        return largest
 
     def best_scale(self, q: Array, sup: float) -> float:
         """Return the t with |t| sup <= alpha that maximises D(t q)."""
@@ -265,37 +310,18 @@ class Core:
         )
 
 
-def size_of_residuals(loss: Loss, y: Array, s: Array) -> float:
-    """Return the mean size of the residuals of the best constant, 1 for losses of other things."""
-    return float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
+def first_envelope(core: Core) -> tuple[Array, float]:
+    """Return the p and mu of the envelope that the method of multipliers starts with.
 
-
-def first_envelope(loss: Loss, reduction: Reduction, basis: AffineBasis) -> Envelope:
-    """Return the envelope that the method of multipliers starts with.
-
-    For a loss with bounded slopes: around the pseudo-residuals of the best affine fit, with mu the
-    size of the residuals, so that many rows are near their kink at first. For constraints: around
-    0, where the envelope is a squared loss with penalty mu alpha, a hundredth of the largest that
-    is not affine.
+    For a loss with bounded slopes: the pseudo-residuals of the best free function, with mu the
+    size of the residuals, so that many rows are near their kink at first. For constraints: 0,
+    where the envelope is a squared loss with penalty mu alpha, a hundredth of the largest whose
+    optimum is not free.
     """
-    y, s, B = reduction.y, reduction.s, basis.columns
+    loss, y, s, B = core.loss, core.y, core.s, core.basis.columns
     low, high = loss.dual_interval(y)
     if np.isfinite(high - low).all():
-        mu = natural_width(loss, y, size_of_residuals(loss, y, s))
-        centre = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1]
-        return Envelope(loss, centre, mu)
-    q = s * (y - B @ (B.T @ (s * y)))
-    sums = q
-    if issparse(reduction.points):
-        sums = reduction.points.T @ q
-    elif reduction.points is not None:
-        sums = np.bincount(reduction.points, weights=q).astype(np.float64)
-    order = np.argsort(reduction.X, axis=0)
-    largest = 0.0
-    for k, column in enumerate(order.T):
-        # eta at axis k and all anchors, from the last knot down.
-        x, tail = reduction.X[column, k], np.cumsum(sums[column][::-1])[::-1]
-        steps = np.diff(x) * tail[1:]
-        largest = max(largest, float(np.abs(np.cumsum(steps[::-1])).max(initial=0.0)))
-    mu = 0.01 * largest / reduction.alpha
-    return Envelope(loss, np.zeros_like(y), mu if mu > 0.0 else 1.0)
+        mu = natural_width(loss, y, core.residuals)
+        return fit_with_multipliers(loss, y, s, np.zeros_like(y), B, mu)[1], mu
+    mu = 0.01 * core.largest_on_axes(core.on_points(s * core.without_affine(y))) / core.alpha
+    return np.zeros_like(y), mu if mu > 0.0 else 1.0

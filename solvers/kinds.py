@@ -9,6 +9,7 @@ from ..problems.checks import Array, check_problem
 from ..problems.higher_order import HigherOrderProblem
 from ..problems.multi_output import MultiOutputProblem
 from ..problems.problem import RadonTVProblem
+from ..problems.sup_oracles import register_sup_oracle
 
 Problem = RadonTVProblem | MultiOutputProblem | HigherOrderProblem
 """All kinds of problems."""
@@ -79,6 +80,16 @@ def sup_of_powers(problem: HigherOrderProblem, q: Array) -> float:
     return search_power_sup(problem, q)
 
 
+def least_sup_of_powers(problem: HigherOrderProblem) -> float:
+    """Return the least sup |eta_q0|: `HigherOrderProblem.alpha_max` for losses with kinks."""
+    from .power.alpha_max import kinked_alpha_max_of_powers
+
+    return kinked_alpha_max_of_powers(problem)
+
+
 def _refuse(problem: Any) -> NoReturn:
     check_problem(problem)
     raise TypeError("a RadonTVProblem needs no special treatment.")
+
+
+register_sup_oracle(HigherOrderProblem, sup_of_powers, least_sup_of_powers)

@@ -10,19 +10,20 @@ the value of a semi-infinite linear program,
 whose solution does not depend on which of several best affine fits is taken (they share their
 multipliers). It is solved by cutting planes (Kelley, "The cutting-plane method for solving convex
 programs", 1960): each linear program has the planes found so far, and pricing adds the largest
-|eta_q| of its solution.
+|eta_q| of its solution. For order m the free functions are polynomials, and atoms those of order m.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import linprog
 
 from ..problems import RadonTVProblem
 from ..problems.affine import project_out_affine
-from ..problems.affine_fit import fit_with_multipliers
+from ..problems.affine_fit import fit_with_multipliers, residual_size
 from ..problems.checks import Array
 from ..problems.exact_fit_losses import BandLoss, slack
 from ..problems.losses import Loss
@@ -39,8 +40,8 @@ MOST_PLANES = 30
 KINKS = (1e-10, 1e-8, 1e-6)
 """Distances from a kink, in units of the residuals, that count as 0; the first that leaves the
 linear program feasible is used."""
-NOTHING = 1e-13
-"""A sup below this part of the largest sum_i |q_i| max |x_i| is rounding, and counts as 0."""
+NOTHING = 1e-12
+"""A sup below this part of the largest sum_i |q_i| times that of atoms is rounding, and 0."""
 SURE, WIDE = 1e-6, 1e-5
 """A p inside its interval by this part of it belongs to a kink, which is then sought this far."""
 
@@ -55,59 +56,91 @@ def kinked_alpha_max(problem: RadonTVProblem) -> float:
     """
     core, reduction = Core.of(problem), problem.reduction
     if isinstance(problem.loss, BandLoss):
-        return 0.0 if _affine_misfit(core) <= _allowed(problem) else math.inf
-    loss, y, s, B = problem.loss, core.y, core.s, core.basis.columns
-    spread = float(s @ np.abs(y - s @ y)) if loss.translates else 1.0
-    spread = spread if spread > 0.0 else 1.0
+        return least_alpha_of_constraints(core, problem.live_targets)
+    planes = Planes(core, _search(core), float(np.abs(core.X).max(initial=0.0)))
+    return least_sup(planes, problem.live_targets) * reduction.x_scale * reduction.y_scale
+
+
+def least_alpha_of_constraints(core: Core, y: Array) -> float:
+    """Return 0 if a free function meets the constraints, else infinity; y are the live targets."""
+    loss = core.loss
+    assert isinstance(loss, BandLoss)
+    return 0.0 if _misfit(core) <= loss.radius + slack(y) else math.inf
+
+
+def least_sup(planes: Planes, targets: Array) -> float:
+    """Return the least sup |eta_q| over the multipliers of the best free function, reduced.
+
+    `targets` are the live ones of the problem, for their rounding.
+    """
+    core = planes.core
+    loss, y, s, B = core.loss, core.y, core.s, core.basis.columns
+    spread = residual_size(loss, y, s) or 1.0
     theta, p = fit_with_multipliers(loss, y, s, np.zeros_like(y), B, spread)
     z = B @ theta
-    planes = Planes(core)
     sup = planes.price(s * p)
-    most = np.maximum(*np.abs(loss.dual_interval(y)))
-    nothing = NOTHING * float(s @ most) * float(np.abs(core.X).max(initial=0.0))
+    nothing = NOTHING * float(s @ np.maximum(*np.abs(loss.dual_interval(y)))) * planes.largest
     if sup <= nothing:
         return 0.0
-    rounding = 64.0 * np.finfo(np.float64).eps * float(np.abs(problem.live_targets).max())
+    rounding = 64.0 * np.finfo(np.float64).eps * float(np.abs(targets).max())
     for share in KINKS:
         low, high = _slopes(loss, y, z, p, spread, max(share * spread, rounding))
         found = _least_sup(planes, low, high, sup)
         if found is not None:
             sup = found
             break
-    if sup <= nothing:
-        return 0.0
-    return sup * reduction.x_scale * reduction.y_scale
+    return 0.0 if sup <= nothing else sup
+
+
+Search = Callable[[Array], tuple[float, Array]]
+"""Returns sup |eta_q| as far as it is found, and planes where |eta_q| is large, for q at points."""
+
+
+def _search(core: Core) -> Search:
+    """Return the search for planes of a ReLU: exact in at most 2 dimensions."""
+    pricing = get_pricing(core)
+
+    def search(q: Array) -> tuple[float, Array]:
+        some = pricing.search(q, Neurons.none(core.d), SEARCH_STARTS)
+        sup, planes = some.sup, some.planes[:MOST_PLANES]
+        if core.d <= 2:
+            exact = bound_sup(core, q, math.inf)
+            sup = max(sup, exact.attained)
+            planes = np.vstack([np.append(exact.weight, exact.bias)[None], planes])
+        return float(sup), planes
+
+    return search
 
 
 class Planes:
-    """The hyperplanes of the cutting planes, and the search that finds more of them."""
+    """The hyperplanes of the cutting planes, and the search that finds more of them.
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self.search = get_pricing(core)
+    Parameters
+    ----------
+    core : Core
+    search : callable
+    largest : float
+        Size of the largest atom.
+    """
+
+    def __init__(self, core: Core, search: Search, largest: float) -> None:
+        self.core, self.search, self.largest = core, search, largest
         self.found = np.zeros((0, core.d + 1))
 
     def price(self, q: Array) -> float:
         """Return sup |eta_q|, as far as it is found, and remember where |eta_q| is large."""
-        core = self.core
-        if core.d == 0 or not np.any(q):
+        if self.core.d == 0 or not np.any(q):
             return 0.0
-        sums = core.on_points(q)
-        some = self.search.search(sums, Neurons.none(core.d), SEARCH_STARTS)
-        sup, planes = some.sup, some.planes[:MOST_PLANES]
-        if core.d <= 2:
-            exact = bound_sup(core, sums, math.inf)
-            sup = max(sup, exact.attained)
-            planes = np.vstack([np.append(exact.weight, exact.bias)[None], planes])
+        sup, planes = self.search(self.core.on_points(q))
         self.found = np.vstack([self.found, planes])
-        return float(sup)
+        return sup
 
     def keep(self, which: np.ndarray) -> None:
         """Forget the other planes."""
         self.found = self.found[which]
 
     def columns(self) -> Array:
-        """Return relu(w.x - b) of the planes at the rows, shape (n_rows, n_planes)."""
+        """Return the atoms of the planes at the rows, shape (n_rows, n_planes)."""
         return self.core.on_rows(self.core.features(self.found))
 
 
@@ -185,15 +218,8 @@ def _balanced(core: Core, q: Array) -> bool:
     return bool(np.all(np.abs(B.T @ q) <= 1e-8 * (np.abs(B).T @ np.abs(q))))
 
 
-def _allowed(problem: RadonTVProblem) -> float:
-    """Return the radius of the tube, with what counts as met."""
-    loss = problem.loss
-    assert isinstance(loss, BandLoss)
-    return loss.radius + slack(problem.live_targets)
-
-
-def _affine_misfit(core: Core) -> float:
-    """Return min over affine g of max_i |y_i - g_i|, a linear program in units of max |y_i|."""
+def _misfit(core: Core) -> float:
+    """Return min over free g of max_i |y_i - g_i|, a linear program in units of max |y_i|."""
     y, B = core.y, core.basis.columns
     unit = float(np.abs(y).max(initial=0.0))
     if unit == 0.0:

@@ -9,11 +9,11 @@ import numpy as np
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array
 from .amplitudes import refit_amplitudes
-from .core import Core, Neurons, State
+from .core import Core, Neurons
+from .descent import Descent
 from .master import Master, get_master
 from .merging import merge_cells
 from .method import BestBound, largest_neurons, most_columns, planes_of, sparse_or_dense
-from .multipliers import INNER_SHARE, Multipliers
 from .oracle import SupBound
 from .parallel import count_threads
 from .pricing import Candidates
@@ -25,16 +25,10 @@ from .sparsify import reduce_neurons
 SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.1, 0.005)
 """With fewer than 400 variables the master always moves the neurons; with more only from a gap of
 0.1 on, and from 0.005 on with over 4000: far from the optimum columns cost less than moves."""
-PATIENCE, MOST_PUSHES = 2, 30
-"""Rounds without progress after which multipliers move on all the same, and how often they may."""
 
 
-class ScalarMethod:
-    """The network of a `RadonTVProblem`; see `Method`.
-
-    For losses with kinks `state` belongs to the envelope that the master minimises, and the best
-    network so far may be an earlier one.
-    """
+class ScalarMethod(Descent[Core, Neurons]):
+    """The network of a `RadonTVProblem`; see `Method`."""
 
     sup_unit = 1.0
 
@@ -50,37 +44,18 @@ class ScalarMethod:
     ) -> None:
         self.problem, self.max_neurons = problem, max_neurons
         self.threads = count_threads(n_jobs)
-        self.core = Core.of(problem)
-        self.master: Master = get_master(master, self.core)
-        self.pricing = get_pricing(self.core, n_jobs=n_jobs, random_state=random_state)
-        self.neurons = Neurons.none(self.core.d)
+        core = Core.of(problem)
+        self.master: Master = get_master(master, core)
+        self.pricing = get_pricing(core, n_jobs=n_jobs, random_state=random_state)
+        neurons = Neurons.none(core.d)
         if warm_start is not None:
-            lowered = self.core.from_network(problem.reduction.lower_network(warm_start))
-            self.neurons = merge_cells(self.core, refit_amplitudes(self.core, lowered))
-        self.state = self.core.state(self.neurons)
-        self.best = (self.state.primal, self.core, self.neurons)
-        smooth = self.core.model is self.core.loss
-        self.multipliers = None if smooth else Multipliers(self.core)
-        self.inner, self.pushed = np.inf, 0
+            lowered = core.from_network(problem.reduction.lower_network(warm_start))
+            neurons = merge_cells(core, refit_amplitudes(core, lowered))
+        super().__init__(core, neurons)
         self.unit = problem.reduction.y_scale**2
         self.constant = problem.reduction.constant
         self.resolution = problem.resolution(problem.affine_fit())
         self.size, self.exact = self.core.n, self.core.d <= 2
-
-    @property
-    def value(self) -> float:
-        """Objective of the model that the master minimises; for smooth losses the problem's."""
-        return self.state.value
-
-    @property
-    def q(self) -> Array:
-        """Dual point of the current neurons."""
-        return self.state.q
-
-    @property
-    def primal(self) -> float:
-        """Least objective so far."""
-        return self.best[0]
 
     def search(self, q: Array, n_starts: int, budget: float | None) -> Candidates:
         """Return local maxima of |eta_q|."""
@@ -91,21 +66,10 @@ class ScalarMethod:
         return float(np.abs(self.core.eta(q, planes)).max(initial=0.0))
 
     def move_on(self, sup: float, bound: float, idle: int) -> bool:
-        """For losses with kinks: move the envelope on if its own problem is solved well enough.
-
-        Or as well as rounding allows: after some rounds without progress it moves on, too.
-        """
-        if self.multipliers is None:
-            return False
-        self.inner = self.multipliers.inner_gap(self.core, self.state, sup)
-        outer = self.multipliers.outer_gap(self.core, self.state, bound)
-        if self.inner > INNER_SHARE * outer:
-            if idle < PATIENCE or self.pushed >= MOST_PUSHES:
-                return False
-            self.pushed += 1
-        self.core = self.master.core = self.multipliers.moved(self.core, self.state, outer)
-        self._accept(self.neurons, self.core.state(self.neurons))
-        return True
+        """Move the envelope on, for the master as well."""
+        moved = super().move_on(sup, bound, idle)
+        self.master.core = self.core
+        return moved
 
     def improve(self, found: Candidates, bound: float, gap: float) -> bool:
         """Add the violated columns, refit, slide; the objective never rises."""
@@ -116,7 +80,7 @@ class ScalarMethod:
         count = most_columns(len(self.neurons), self.max_neurons)
         planes = found.planes[useful][:count]
         new = Neurons(np.sign(slope[useful][:count]), np.zeros(len(planes)), planes)
-        distance = self._distance(bound, gap)
+        distance = self.distance(bound, gap)
         joined = refit_amplitudes(core, self.neurons.join(new), 0.05 * distance)
         neurons = merge_cells(core, joined)
         size = len(neurons) * (core.d + 1)
@@ -132,21 +96,9 @@ class ScalarMethod:
             neurons = refit_amplitudes(core, neurons, 0.01 * distance)
         state = core.state(neurons)
         if state.value < self.value:
-            self._accept(neurons, state)
+            self.accept(neurons, state)
             return True
         return False
-
-    def _distance(self, bound: float, gap: float) -> float:
-        """Return how far the master may be from its optimum, absolute."""
-        if self.multipliers is None:
-            return gap * max(abs(self.value), 1e-300)
-        outer = self.multipliers.outer_gap(self.core, self.state, bound)
-        return min(self.inner, outer) if np.isfinite(self.inner) else outer
-
-    def _accept(self, neurons: Neurons, state: State) -> None:
-        self.neurons, self.state = neurons, state
-        if state.primal < self.primal or not np.isfinite(self.primal):
-            self.best = (state.primal, self.core, neurons)
 
     def prove(
         self,

@@ -9,7 +9,9 @@ import numpy as np
 
 from ..certificate import Certificate, Scope
 from ..checks import Array
+from ..claim import claim, target_rounding
 from ..dual import duality_gap
+from ..exact_fit_losses import BandLoss
 from ..network_certificate import MOST_ROUNDING
 from .spline import PowerSpline
 
@@ -31,12 +33,14 @@ def certify_spline(
     loss, y, s = problem.loss, problem.live_targets, problem.live_weights
     with np.errstate(over="ignore", invalid="ignore"):
         primal = problem.objective(network)
-    if not np.isfinite(primal):
+    if not np.isfinite(primal) and not isinstance(loss, BandLoss):
         raise ValueError(
             f"the objective of the network is {primal}; it overflows, so rescale the network's "
             "amplitudes or the data."
         )
-    fitted = problem.refit_polynomial(network.merged())
+    fitted = network.merged()
+    if loss.smooth or dual_point is None:
+        fitted = problem.refit_polynomial(fitted)
     q = problem.dual_point(fitted) if dual_point is None else problem.project(dual_point)
     own = q[problem.live]
     values = problem.eta(q, fitted.weights, fitted.biases)
@@ -65,16 +69,17 @@ def certify_spline(
         radius,
         max(spare, largest * moved),
     )
-    resolved = resolution(problem, error)
+    resolved = float(max(resolution(problem, error), target_rounding(loss, y, own, proved.scale)))
     # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
     least = -float(s @ loss.conjugate(y, np.zeros_like(y)))
-    gap = float(min(proved.gap + _gain_of_refit(problem, network, fitted, primal), primal - least))
-    relative = 0.0 if gap <= resolved else gap / max(abs(primal), np.finfo(float).tiny)
+    lost = _gain_of_refit(problem, network, fitted, primal)
+    dual_value = problem.dual_value(proved.scale * q)
+    made = claim(primal, proved.gap + lost, dual_value, least, resolved)
     return Certificate(
         primal=primal,
-        dual=primal - gap,
-        gap=gap,
-        relative_gap=relative,
+        dual=made.dual,
+        gap=made.gap,
+        relative_gap=made.relative_gap,
         sup_bound=bound,
         sup_attained=attained,
         scope=scope,
@@ -83,6 +88,7 @@ def certify_spline(
         n_neurons=fitted.n_neurons,
         sparsity_bound=problem.sparsity_bound,
         resolution=resolved,
+        network=network,
         dual_point=q,
         digest=problem.digest,
     )
@@ -118,15 +124,15 @@ def resolution(problem: HigherOrderProblem, error: Array) -> float:
     """Return the objective that rounding alone produces, with errors from `evaluation_error`.
 
     Never more than a 1e-9 part of the loss of the best constant, or than what rounding of the
-    size of the targets in each of the rank A_m terms of the polynomial produces: see
-    `network_certificate.resolution`.
+    size of the targets in each of the rank A_m terms of the polynomial, in its value and in the
+    targets produces: see `network_certificate.resolution`.
     """
     s, y, loss = problem.live_weights, problem.live_targets, problem.loss
     spread = 1.0
     if loss.translates:
         mean = float(y[0] + s @ (y - y[0]))
         spread = float(s @ loss.value(y, np.full_like(y, mean)))
-    targets = loss.resolution(s, problem.affine.size * _UNIT_ROUNDOFF * np.abs(y))
+    targets = loss.resolution(s, (problem.affine.size + 3) * _UNIT_ROUNDOFF * np.abs(y))
     return min(loss.resolution(s, 8.0 * error), max(MOST_ROUNDING * spread, targets))
 
 
@@ -137,6 +143,8 @@ def _gain_of_refit(
     X = problem.X[problem.live]
     slope = problem.live_weights * problem.loss.gradient(problem.live_targets, network(X))
     better = problem.objective(fitted)
+    if not better < np.inf:
+        return 0.0
     count = len(slope) + network.n_neurons + 8
     rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
     rounding += 2.0 * float(np.abs(slope) @ evaluation_error(problem, network))

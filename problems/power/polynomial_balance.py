@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..balance import CLEAR, LEAST_EIGENVALUE, ZERO, Balance
+from ..balance import CLEAR, ZERO, Balance
 from ..checks import Array
 from .polynomial_basis import PolynomialBasis
 
 if TYPE_CHECKING:
     from ..higher_order import HigherOrderProblem
+
+LEAST_EIGENVALUE = 0.1
+"""As in `balance`, but larger: so are the errors of the basis, and largest atoms multiply what is
+left."""
 
 
 def balance_polynomials(problem: HigherOrderProblem, p: Array) -> Balance:

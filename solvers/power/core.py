@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...problems.checks import Array
+from ...problems.envelope import Envelope
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.polynomial_basis import PolynomialBasis
 from ...problems.power.polynomials import Polynomial
 from ...problems.power.spline import PowerSpline, truncated_power
 from ..core import Core, Neurons
+
+KINKED_CURVATURE = 1e-4
+"""Least part of the largest curvature where the model is an envelope."""
+MOST_ANCHORS = 64
+"""Biases per axis at which eta is looked at for its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +34,12 @@ class PowerCore(Core):
 
     @classmethod
     def of_problem(cls, problem: HigherOrderProblem) -> PowerCore:
-        """Return the core of a problem with a differentiable loss."""
+        """Return the core of a problem."""
         r, loss = problem.reduction, problem.loss
         rows = r.X if r.points is None else r.X[r.points]
         basis = PolynomialBasis.of_order(rows, r.s, problem.order)
-        return cls(
-            r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, order=problem.order
-        )  # fmt: skip
+        core = cls(r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, order=problem.order)
+        return core.with_model()
 
     @property
     def degree(self) -> int:
@@ -42,16 +47,40 @@ class PowerCore(Core):
         return self.order - 1
 
     @property
+    def least_curvature(self) -> float:
+        """More than for a ReLU at kinks: large steps make polynomials that are slow to fit."""
+        return super().least_curvature if self.envelope is None else KINKED_CURVATURE
+
+    @property
     def only_polynomials(self) -> bool:
         """Whether polynomials take any values at the points: then A_m^T q = 0 means eta = 0."""
         return self.d == 0 or self.n <= self.basis.columns.shape[1]
 
     def best_scale(self, q: Array, sup: float) -> float:
-        """Return the t with |t| sup <= alpha that maximises D(t q); 1 where eta = 0.
+        """Return the t with |t| sup <= alpha that maximises D(t q), in [0, 1] where eta = 0.
 
-        There any t is feasible, but a large one takes t q out of the null space by rounding.
+        There t is limited by the domain of l* only, but a large one takes t q out of the null space
+        by rounding.
         """
-        return super().best_scale(q, sup) if sup > 0.0 else 1.0
+        best = super().best_scale(q, sup)
+        return best if sup > 0.0 else min(max(best, 0.0), 1.0)
+
+    def distance_to_constraints(self, theta: Array) -> PowerCore:
+        """Return the core with the squared distance from constraints as its model.
+
+        Its polynomial part is the one with coefficients `theta` if that meets them.
+        """
+        return replace(self, model=Envelope(self.loss, np.zeros_like(self.y), 1.0), _start=[theta])
+
+    def largest_on_axes(self, q: Array) -> float:
+        """Return the largest |eta_q| at the axes and `MOST_ANCHORS` data, q at the points."""
+        some = np.linspace(0, self.n - 1, min(self.n, MOST_ANCHORS)).astype(np.intp)
+        largest = 0.0
+        for k, column in enumerate(np.argsort(self.X, axis=0).T):
+            planes = np.zeros((len(some), self.d + 1))
+            planes[:, k], planes[:, -1] = 1.0, self.X[column[some], k]
+            largest = max(largest, float(np.abs(q @ self.features(planes)).max(initial=0.0)))
+        return largest
 
     def features(self, planes: Array) -> Array:
         """Return psi_m(w_k.x_i - b_k), shape (n, n_neurons)."""
@@ -73,13 +102,23 @@ def lower_spline(problem: HigherOrderProblem, core: PowerCore, network: PowerSpl
     return Neurons(np.sign(amplitudes), np.abs(amplitudes), planes)
 
 
-def raise_neurons(problem: HigherOrderProblem, neurons: Neurons) -> PowerSpline:
-    """Return neurons of the reduced problem as a spline with refitted polynomial part."""
+def raise_neurons(problem: HigherOrderProblem, core: PowerCore, neurons: Neurons) -> PowerSpline:
+    """Return neurons of the reduced problem as a spline with refitted polynomial part.
+
+    For losses with kinks it is the one that fits the model of the core, as with one that meets
+    constraints only at the amplitudes that go with it.
+    """
     r = problem.reduction
     weights, biases = r.raise_hyperplanes(neurons.planes[:, :-1], neurons.planes[:, -1])
     amplitudes = neurons.sign * neurons.amplitude * (r.y_scale / r.x_scale**problem.degree)
     zero = Polynomial.zero(problem.n_features)
-    return problem.refit_polynomial(PowerSpline(amplitudes, weights, biases, zero, problem.order))
+    raised = PowerSpline(amplitudes, weights, biases, zero, problem.order)
+    if problem.loss.smooth:
+        return problem.refit_polynomial(raised)
+    own = core.basis.columns @ core.affine_part(core.ridge(neurons))
+    groups = r.groups[problem.live]
+    values = r.y_scale * own[groups] + r.affine_values(problem.live_inputs)
+    return problem.with_polynomial_of(raised, values)
 
 
 def orient(neurons: Neurons, order: int) -> Neurons:

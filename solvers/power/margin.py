@@ -43,11 +43,11 @@ def power_margin(X: Array, q: Array, order: int, *, boxes: bool = False) -> floa
 
         sum_i |q_i| reach_i^p / p!,   reach_i >= |w.x_i - b|, and in boxes >= |t_i| + rho_i
 
-    * Along a line the v_k of `_power_kernels.line_candidates` pass n knots with at most 2 p + 4
+    * Along a line the v_k of `_kernels.line_candidates` pass n knots with at most 2 p + 4
       roundings each; reach_i = |x_i| + R. A computed root of the derivative is off by a relative u
       and a value near it by less than the rounding of the polynomial itself.
     * In a box |u_k| <= 1 and |beta| <= B, so that reach_i = |x_i|_1 + B with B = 2 max |x_i|_1,
-      what `power_sup` uses at most. Value, slope and curvature of a point add up to at most
+      what `sup` uses at most. Value, slope and curvature of a point add up to at most
       (|t| + rho)^p / p! times 2; t and rho are sums of d + 1 terms, a p-th power multiplies their
       relative error by p, and (d + 1)^2 products follow. What is subtracted for T is a multiple of
       T <= sum_i |q_i| reach_i^p / p! by at most d^(p/2).

@@ -80,4 +80,5 @@ def sparsify_power(problem: HigherOrderProblem, network: PowerSpline) -> PowerSp
     """
     problem.check(network)
     core = PowerCore.of_problem(problem)
-    return raise_neurons(problem, reduce_power(core, lower_spline(problem, core, network)))
+    sparse = reduce_power(core, lower_spline(problem, core, network))
+    return raise_neurons(problem, core, sparse)

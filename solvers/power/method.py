@@ -8,10 +8,12 @@ import numpy as np
 
 from ...problems import Certificate, Scope
 from ...problems.checks import Array
+from ...problems.exact_fit_losses import BandLoss
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
 from ..amplitudes import refit_amplitudes
 from ..core import Neurons
+from ..descent import Descent
 from ..method import BestBound, largest_neurons, planes_of, sparse_or_dense
 from ..oracle import SupBound
 from ..parallel import count_threads
@@ -20,6 +22,7 @@ from ..proof_state import Watch
 from .core import PowerCore, lower_spline, raise_neurons
 from .merging import merge_clusters, reduce_power
 from .proof import bound_power_sup, certify_power_bound, goal_of_proof, raise_bound
+from .restoration import meet_constraints
 from .search import PowerSearch
 from .slide import slide
 
@@ -32,7 +35,7 @@ STEPS = 30
 """Newton steps per round."""
 
 
-class PowerMethod:
+class PowerMethod(Descent[PowerCore, Neurons]):
     """The spline of a `HigherOrderProblem` with m >= 3; see `Method`."""
 
     sup_unit = 1.0
@@ -48,33 +51,17 @@ class PowerMethod:
     ) -> None:
         self.problem, self.max_neurons = problem, max_neurons
         self.threads = count_threads(n_jobs)
-        self.core = PowerCore.of_problem(problem)
-        self.pricing = PowerSearch(self.core, n_jobs=n_jobs, random_state=random_state)
-        self.neurons = Neurons.none(self.core.d)
+        core = PowerCore.of_problem(problem)
+        self.pricing = PowerSearch(core, n_jobs=n_jobs, random_state=random_state)
+        neurons = Neurons.none(core.d)
         if warm_start is not None:
-            lowered = lower_spline(problem, self.core, warm_start)
-            self.neurons = refit_amplitudes(self.core, lowered)
-        self.state = self.core.state(self.neurons)
+            neurons = refit_amplitudes(core, lower_spline(problem, core, warm_start))
+        super().__init__(core, neurons)
         self.unit = problem.reduction.y_scale**2
         self.constant = problem.reduction.constant
         affine = problem.certificate(problem.polynomial_fit(), np.inf, Scope.LOCAL)
         self.resolution = affine.resolution
         self.size, self.exact = self.core.n, self.core.d <= 1
-
-    @property
-    def primal(self) -> float:
-        """Objective."""
-        return self.state.primal
-
-    @property
-    def value(self) -> float:
-        """Objective."""
-        return self.state.value
-
-    @property
-    def q(self) -> Array:
-        """Dual point of the current neurons."""
-        return self.state.q
 
     def search(self, q: Array, n_starts: int, budget: float | None) -> Candidates:
         """Return local maxima of |eta_q|."""
@@ -85,8 +72,12 @@ class PowerMethod:
         return float(np.abs(self.core.eta(q, planes)).max(initial=0.0))
 
     def move_on(self, sup: float, bound: float, idle: int) -> bool:
-        """Return False: losses of these problems are smooth."""
-        return False
+        """Move the envelope on; constraints that its minimiser nearly meets are met."""
+        neurons, q, moved = self.neurons, self.q, super().move_on(sup, bound, idle)
+        if moved and isinstance(self.core.loss, BandLoss):
+            core, met = meet_constraints(self.core, neurons, q)
+            self.keep(core, met, core.state(met))
+        return moved
 
     def improve(self, found: Candidates, bound: float, gap: float) -> bool:
         """Add the violated columns, refit, slide, merge clusters; the objective never rises."""
@@ -95,6 +86,8 @@ class PowerMethod:
         useful = np.flatnonzero(np.abs(slope) > core.alpha * (1.0 + 1e-12))[:MOST_COLUMNS]
         new = Neurons(np.sign(slope[useful]), np.zeros(len(useful)), found.planes[useful])
         accuracy = 1e-3 * max(self.value - bound, 0.0)
+        if self.multipliers is not None:
+            accuracy = 1e-3 * self.distance(bound, gap)
         neurons = refit_amplitudes(core, self.neurons.join(new), accuracy)
         if self.max_neurons is not None and len(neurons) > self.max_neurons:
             kept = largest_neurons(neurons.amplitude, self.max_neurons)
@@ -103,7 +96,7 @@ class PowerMethod:
         neurons = merge_clusters(core, refit_amplitudes(core, neurons), STEPS, accuracy)
         state = core.state(neurons)
         if state.value < self.value:
-            self.neurons, self.state = neurons, state
+            self.accept(neurons, state)
             return True
         return False
 
@@ -135,9 +128,10 @@ class PowerMethod:
         return Candidates(np.abs(eta), np.sign(eta), planes, float(np.abs(eta).max()))
 
     def network(self) -> PowerSpline:
-        """Return the spline, sparse, in original units."""
-        sparse = raise_neurons(self.problem, reduce_power(self.core, self.neurons))
-        return sparse_or_dense(self.problem, sparse, raise_neurons(self.problem, self.neurons))
+        """Return the best spline, sparse, in original units."""
+        _, core, neurons = self.best
+        sparse = raise_neurons(self.problem, core, reduce_power(core, neurons))
+        return sparse_or_dense(self.problem, sparse, raise_neurons(self.problem, core, neurons))
 
     def certificate(self, network: PowerSpline, best: BestBound) -> Certificate:
         """Return the certificate of a spline for the best dual point."""

@@ -29,7 +29,7 @@ def slide(core: PowerCore, neurons: Neurons, max_steps: int, accuracy: float = 0
     """Return the neurons after damped Newton steps; the objective never rises.
 
     Steps solve (H + damping diag |H|) delta = -gradient. It ends when a step gains less than
-    `accuracy`, or nothing.
+    `accuracy`, or nothing. Atoms that have left the data are dropped.
     """
     neurons = neurons.take(neurons.amplitude > 0.0)
     if len(neurons) == 0:
@@ -60,7 +60,9 @@ def slide(core: PowerCore, neurons: Neurons, max_steps: int, accuracy: float = 0
         if damping <= LITTLE_DAMPING and gain <= max(accuracy, 1e-16 * abs(state.value)):
             break
     length = np.linalg.norm(z[:, :-1], axis=1)
-    live = length > 0.0
+    t = core.lifted @ z.T
+    # Beyond the data an atom is a polynomial at a price, and with its bias its rounding grows.
+    live = (length > 0.0) & (t.min(axis=0) < 0.0) & (t.max(axis=0) > 0.0)
     planes = z[live] / length[live][:, None]
     return Neurons(neurons.sign[live], length[live] ** p, planes)
 
