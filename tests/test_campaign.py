@@ -15,7 +15,7 @@ from brute_force import brute_force, exceeds
 from campaign_kinds import KINDS, make_problem
 from campaign_problem import ORACLES, examine
 
-from radontv.solvers import proof
+from radontv.solvers import proving
 from radontv.solvers.oracle import SupBound
 
 PER_KIND = 9
@@ -98,7 +98,7 @@ def test_the_campaign_fails_with_what_to_repeat(
 
 
 def test_a_certificate_with_too_good_a_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "bound_sup", too_low(proof.bound_sup))
+    monkeypatch.setattr(proving, "bound_sup", too_low(proving.bound_sup))
     failures = [f for k in range(10) for f in examine("gaussian", 600 + k, budget=0.1).failures]
     assert any(f.startswith("prove: dual") for f in failures)
     assert all(f.startswith(("prove", "global")) for f in failures)

@@ -681,8 +681,9 @@ def test_the_final_fit_starts_from_a_fold(data, monkeypatch):
 # --- other losses ---------------------------------------------------------------------------------
 
 
+# With epsilon = 0.05 the optimum of a fold is not unique.
 @pytest.mark.parametrize(
-    "loss", ["huber", losses.QuantileLoss(0.7), losses.EpsilonInsensitiveLoss(0.05), "poisson"]
+    "loss", ["huber", losses.QuantileLoss(0.7), losses.EpsilonInsensitiveLoss(0.1), "poisson"]
 )
 def test_other_losses_validate_with_themselves(data, loss):
     X, y = data
