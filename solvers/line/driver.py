@@ -9,12 +9,14 @@ import numpy as np
 
 from ...problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ...problems.checks import Array
+from ...problems.exact_fit_losses import InterpolationLoss, TubeLoss
 from ..core import Core, Neurons
 from ..events import Callback, Event, History
 from ..proof import bound_sup, certify_bound
 from ..solution import Solution, Status
 from .interpolation import interpolate_line
 from .spline_fit import LineFit, solve_line
+from .taut_string import fit_tube_line
 
 SHARE = 0.3
 """Part of the tolerance asked of the solver; the rest is for rounding in the certificate."""
@@ -24,12 +26,7 @@ FEW = 50_000
 
 def is_line(problem: RadonTVProblem) -> bool:
     """Return whether the inputs span one dimension, with free biases and values at points."""
-    return (
-        problem.cost.free_bias
-        and problem.measurements is None
-        and problem.loss.name != "tube"
-        and problem.reduction.rank == 1
-    )
+    return problem.cost.free_bias and problem.measurements is None and problem.reduction.rank == 1
 
 
 def solve_on_line(
@@ -51,8 +48,13 @@ def solve_on_line(
     reduction, core = problem.reduction, Core.of(problem)
     x = reduction.X[:, 0] if reduction.points is None else reduction.X[reduction.points, 0]
     try:
-        if problem.loss.name == "interpolation":
+        if isinstance(problem.loss, InterpolationLoss):
             network, rows, rounds = *_connect_dots(x, reduction.y, reduction.alpha), 1
+        elif isinstance(problem.loss, TubeLoss):
+            string = fit_tube_line(
+                x, reduction.y - problem.loss.epsilon, reduction.y + problem.loss.epsilon
+            )
+            network, rows, rounds = string.network(), reduction.alpha * string.q_rows, 1
         else:
             watched = bool(callbacks) or time_limit is not None or problem.n_rows <= FEW
             fit = solve_line(
