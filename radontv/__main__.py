@@ -4,12 +4,13 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it is imported ends without a traceback."""
+    """Run the command line; Ctrl-C while it is imported ends with one line."""
     try:
         from radontv.cli import main as run
 
         run()
     except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
         sys.exit(130)
 
 

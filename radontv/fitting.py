@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -23,6 +24,20 @@ from .standardization import Standardization
 from .training_data import TrainingData
 
 Array = NDArray[np.float64]
+
+
+@contextmanager
+def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Give an estimator all its attributes back if a fit ends without a network.
+
+    Checks of the data set classes and features long before there is a network for them.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:  # Ctrl-C too
+        estimator.__dict__ = before
+        raise
 
 
 class NetworkEstimator(BaseEstimator):

@@ -10,7 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
 from .default_penalty import alpha_for, largest_alpha
-from .fitting import NetworkEstimator
+from .fitting import NetworkEstimator, restored_on_failure
 from .problems import RidgeSpline
 from .solving import FitProblem
 from .standardization import Standardization
@@ -45,17 +45,18 @@ class FixedPenalty(NetworkEstimator):
         Returns
         -------
         object
-            The fitted estimator itself.
+            The fitted estimator itself. A fit that fails leaves it as it was.
         """
-        data = self._checked(X, y, sample_weight, reset=True)
-        self._foresee([data])
-        problem, change = self._prepared(data)
-        alpha = self.alpha or alpha_for(problem, largest_alpha(problem))
-        before = self._start(change, problem) if self.warm_start else None
-        solution = self._solve(
-            problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
-        )
-        self._keep(solution, change)
+        with restored_on_failure(self):
+            data = self._checked(X, y, sample_weight, reset=True)
+            self._foresee([data])
+            problem, change = self._prepared(data)
+            alpha = self.alpha or alpha_for(problem, largest_alpha(problem))
+            before = self._start(change, problem) if self.warm_start else None
+            solution = self._solve(
+                problem.with_alpha(alpha), before, seed=self._seed(), time_limit=self.time_limit
+            )
+            self._keep(solution, change)
         return self
 
     def _start(self, change: Standardization, problem: FitProblem) -> RidgeSpline | None:

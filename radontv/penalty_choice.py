@@ -26,7 +26,7 @@ from sklearn.utils.metadata_routing import (
 
 from .cross_validation import FoldPath, PenaltySearch
 from .default_penalty import alpha_for, largest_alpha
-from .fitting import NetworkEstimator
+from .fitting import NetworkEstimator, restored_on_failure
 from .folds import folds
 from .problems import RidgeSpline
 from .problems.checks import as_positive
@@ -121,15 +121,16 @@ class PenaltyChooser(NetworkEstimator):
         Returns
         -------
         object
-            The fitted estimator itself.
+            The fitted estimator itself. A fit that fails leaves it as it was.
         """
-        choice = self._choose(X, y, sample_weight, params)
-        self._keep_curve(choice.curve, choice.index)
-        self._warn_of_early_end(choice.curve)
-        solution = self._solve(
-            choice.problem, choice.before, seed=choice.seed, time_limit=choice.time_limit
-        )
-        self._keep(solution, choice.change)
+        with restored_on_failure(self):
+            choice = self._choose(X, y, sample_weight, params)
+            self._keep_curve(choice.curve, choice.index)
+            self._warn_of_early_end(choice.curve)
+            solution = self._solve(
+                choice.problem, choice.before, seed=choice.seed, time_limit=choice.time_limit
+            )
+            self._keep(solution, choice.change)
         return self
 
     def _choose(

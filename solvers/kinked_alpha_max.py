@@ -28,6 +28,7 @@ from ..problems.checks import Array
 from ..problems.exact_fit_losses import BandLoss, slack
 from ..problems.losses import Loss
 from .core import Core, Neurons
+from .oracle import uninterrupted
 from .pricing_choice import get_pricing
 from .proof import SEARCH_STARTS, bound_sup
 
@@ -84,7 +85,7 @@ def least_sup(planes: Planes, targets: Array) -> float:
         return 0.0
     rounding = 64.0 * np.finfo(np.float64).eps * float(np.abs(targets).max())
     for share in KINKS:
-        low, high = _slopes(loss, y, z, p, spread, max(share * spread, rounding))
+        low, high = slopes(loss, y, z, p, spread, max(share * spread, rounding))
         found = _least_sup(planes, low, high, sup)
         if found is not None:
             sup = found
@@ -104,7 +105,7 @@ def _search(core: Core) -> Search:
         some = pricing.search(q, Neurons.none(core.d), SEARCH_STARTS)
         sup, planes = some.sup, some.planes[:MOST_PLANES]
         if core.d <= 2:
-            exact = bound_sup(core, q, math.inf)
+            exact = uninterrupted(bound_sup(core, q, math.inf))
             sup = max(sup, exact.attained)
             planes = np.vstack([np.append(exact.weight, exact.bias)[None], planes])
         return float(sup), planes
@@ -144,7 +145,7 @@ class Planes:
         return self.core.on_rows(self.core.features(self.found))
 
 
-def _slopes(
+def slopes(
     loss: Loss, y: Array, z: Array, p: Array, spread: float, distance: float
 ) -> tuple[Array, Array]:
     """Return the intervals of -dl(y, z); kinks are at most `distance` away, or sure from p."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problems.rounding import UNIT_ROUNDOFF
+
 Array = NDArray[np.float64]
 
-UNIT_ROUNDOFF = 2.0**-53
 MAX_WITNESSES = 64
 
 
@@ -54,6 +55,13 @@ class SupBound:
     n_boxes: int
     seconds: float
     interrupted: bool = False
+
+
+def uninterrupted(found: SupBound) -> SupBound:
+    """Return a result whose attained value shall be the sup, or pass Ctrl-C on that ended it."""
+    if found.interrupted:
+        raise KeyboardInterrupt
+    return found
 
 
 def null_space_defect(X: Array, q: Array) -> float:

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..problems import Certificate, RadonTVProblem, RidgeSpline, Scope
 from ..problems.checks import Array
+from ..problems.rounding import UNIT_ROUNDOFF
 from .box_crew import MEMORY_LIMIT
 from .branch_and_bound import branch_and_bound
 from .core import Core, Neurons
 from .exact import exact_sup
 from .frontier import Frontier
 from .method import DualCore
-from .oracle import UNIT_ROUNDOFF, SupBound
+from .oracle import SupBound, uninterrupted
 from .pricing_choice import get_pricing
 from .proof_state import Watch
 
@@ -168,7 +169,7 @@ def search_sup(problem: RadonTVProblem, q: Array) -> float:
     core, reduction = Core.of(problem), problem.reduction
     lowered = core.on_points(reduction.reduce_dual(q))
     if core.d <= 2:
-        sup = bound_sup(core, lowered, math.inf).attained
+        sup = uninterrupted(bound_sup(core, lowered, math.inf)).attained
     else:
         sup = get_pricing(core).search(lowered, Neurons.none(core.d), SEARCH_STARTS).sup
     return sup * reduction.x_scale * reduction.y_scale

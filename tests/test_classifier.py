@@ -1,6 +1,7 @@
 """RadonTVClassifier and RadonTVClassifierCV: labels, weights, scores, certificates, choices."""
 
 import pickle
+import signal
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -17,7 +18,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from radontv import RadonTVClassifier, RadonTVClassifierCV, certify
+from radontv import (
+    RadonTVClassifier,
+    RadonTVClassifierCV,
+    RadonTVRegressor,
+    RadonTVRegressorCV,
+    certify,
+    fitting,
+    fixed_penalty,
+    penalty_choice,
+)
 from radontv.largest_margin import least_slope, solve_single
 from radontv.one_vs_rest import OneVsRest, joined, split, stacked
 from radontv.one_vs_rest_solver import solve_one_vs_rest
@@ -420,6 +430,65 @@ def test_warm_start_survives_other_classes(data, three):
     assert model.n_iter_ <= rounds
     assert model.classes_.tolist() == ["low", "mid", "top"]
     assert model.fit(*data).score(*data) > 0.85
+
+
+def press(*arguments, **options):
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("stage", ["alpha_max", "solve", "keep"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        RadonTVClassifier(),
+        RadonTVClassifier(warm_start=True, loss="squared_hinge"),
+        RadonTVClassifierCV(alphas=2, eps=0.1, cv=2),
+        RadonTVRegressor(),
+        RadonTVRegressorCV(alphas=2, eps=0.1, cv=2),
+    ],
+)
+def test_an_interrupted_refit_leaves_the_model_whole(model, stage, data, three, monkeypatch):
+    X, y = data
+    frame = pd.DataFrame(np.column_stack([three[0], three[0][:, 0] ** 2]), columns=list("abc"))
+    labels = three[1]
+    if not is_classifier(model):
+        y, labels = (y == "out").astype(float), np.eye(3)[np.unique(labels, return_inverse=True)[1]]
+    places = {
+        "alpha_max": [(fixed_penalty, "largest_alpha"), (penalty_choice, "largest_alpha")],
+        "solve": [(fitting, "solve")],
+        "keep": [(fitting.Standardization, "to_original")],
+    }
+
+    def fit_in_vain(model):
+        with monkeypatch.context() as patch:
+            for place, name in places[stage]:
+                patch.setattr(place, name, press)
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(frame, labels)
+
+    model = clone(model)
+    fit_in_vain(model)
+    assert vars(model).keys() == vars(clone(model)).keys()  # nothing but parameters
+    with pytest.raises(NotFittedError):
+        model.predict(frame)
+    model.fit(X, y)
+    before, answer = dict(vars(model)), model.predict(X)
+    fit_in_vain(model)
+    assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
+    assert (model.predict(X) == answer).all()
+    model.fit(frame, labels)
+    assert model.n_features_in_ == 3 and model.feature_names_in_.tolist() == list("abc")
+
+
+@pytest.mark.parametrize("y", [np.zeros(80), np.full(80, np.nan)])
+def test_a_refit_of_faulty_data_leaves_the_model_whole(data, y):
+    model = RadonTVClassifier(alpha=0.1).fit(*data)
+    answer = model.predict(data[0])
+    with pytest.raises(ValueError):
+        model.fit(data[0][:, :1], y)
+    assert model.n_features_in_ == 2
+    assert (model.predict(data[0]) == answer).all()
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e8])

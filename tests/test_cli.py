@@ -24,6 +24,7 @@ from radontv import (
     cli,
     results,
 )
+from radontv.__main__ import main as command
 from radontv.models import load_model, write_json
 from radontv.problems import Certificate, losses
 from radontv.problems.atomic_files import whole_file
@@ -786,6 +787,55 @@ def test_module_runs_without_a_traceback():
     assert done.returncode == 2
     assert done.stderr.startswith("Error: data.csv is empty")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.parametrize("module", ["shlex", "typer", "numpy", "numba", "radontv.problems"])
+def test_interrupt_of_the_imports_gives_one_line(folder, module):
+    begun = program("fit", "data.csv", "--target", "y")
+    begun["args"][1:1] = ["-X", "importtime"]  # a line on stderr after each import
+    child = subprocess.Popen(**begun, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in child.stderr:
+            if line.rpartition("|")[2].strip() == module:
+                break
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    lines = [line for line in said.splitlines() if line and not line.startswith("import time:")]
+    assert child.returncode == 130, said
+    # Which of them depends on how far it came until the signal arrived.
+    assert lines in ([], ["Interrupted."], ["Stopped; nothing was written."])
+
+
+def test_interrupt_before_the_commands_gives_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "main", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(SystemExit) as stopped:
+        command()
+    assert stopped.value.code == 130
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+
+
+@pytest.mark.parametrize(
+    ("first", "given", "heavy"),
+    [
+        ("-m", ["-m", "radontv", "fit"], False),
+        ("-m", ["-m", "other", "radontv"], True),
+        ("/bin/radontv", ["/bin/radontv", "fit"], False),
+        ("-c", ["-c", "..."], True),
+        ("a.py", ["a.py", "-m", "radontv"], True),
+    ],
+)
+def test_the_command_imports_the_package_where_ctrl_c_is_awaited(first, given, heavy):
+    code = (
+        f"import sys; sys.argv, sys.orig_argv = {[first]!r}, {['python', *given]!r}; "
+        "import radontv; print('numpy' in sys.modules)"
+    )
+    alone = program()
+    alone["args"][1:] = ["-c", code]
+    done = subprocess.run(**alone, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{heavy}\n", done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from fractions import Fraction
 from itertools import combinations, product
 from math import comb
@@ -13,6 +14,7 @@ from helpers import ROUNDING, tied_inputs
 from scipy.optimize import linprog
 
 from radontv.problems import RadonTVProblem
+from radontv.solvers import proof_state
 from radontv.solvers.core import Core, Neurons
 from radontv.solvers.l1 import boxes as l1_boxes
 from radontv.solvers.l1._ascent_kernels import ascend_all
@@ -26,7 +28,7 @@ from radontv.solvers.l1.proof import (
     l1_margin,
     sup_eta_l1,
 )
-from radontv.solvers.l1.scan import scan_vertices
+from radontv.solvers.l1.scan import point_bounds, scan_tasks, scan_vertices
 from radontv.solvers.merging import merge_cells, merge_planes
 
 KINDS = ("random", "grid", "collinear", "flat", "cluster", "tiny feature", "huge feature")
@@ -263,6 +265,66 @@ def test_scan_of_one_sign_meets_the_maximum(kind: str) -> None:
         found = max(eta(X, q, scan.planes).max(), eta(X, q, axis_planes(X)).max())
         assert found == pytest.approx(eta(X, q, all_vertices(X)).max(), rel=1e-9)
         assert scan.complete and scan.pencils > 0
+
+
+class EndedAt:
+    """Asked before every group of pencils: ends a scan at one of them, by True or by Ctrl-C."""
+
+    def __init__(self, last: int, how: str) -> None:
+        self.last, self.how, self.calls = last, how, 0
+
+    def __call__(self) -> bool:
+        self.calls += 1
+        if self.calls == self.last and self.how == "signal":
+            signal.raise_signal(signal.SIGINT)
+        return self.how == "true" and self.calls >= self.last
+
+
+@pytest.mark.parametrize("how", ["true", "signal"])
+@pytest.mark.parametrize("kind", ["random", "grid", "cluster", "tiny feature", "huge feature"])
+def test_a_scan_that_is_ended_bounds_what_it_has_not_visited(kind: str, how: str) -> None:
+    X, q = dual(inputs(kind, 9, 3, 1), 2)
+    sup, margin = float(exact_sup(X, q)), l1_margin(X, q)
+    axes = float(eta(X, q, axis_planes(X)).max())
+    tasks, bounds = scan_tasks(q, 3), []
+    known = point_bounds(X, q)[[members[first] for _, members, first in tasks]]
+    for last in range(1, len(tasks) + 1):
+        scan = scan_vertices(X, q, 1, should_stop=EndedAt(last, how))
+        assert scan.bound >= known[last - 1 :].max()
+        assert not scan.complete and scan.interrupted == (how == "signal")
+        assert max(scan.bound, axes) + margin >= sup
+        bounds.append(scan.bound)
+    assert bounds[0] <= 0.5 * cheap_bound(X, q) * (1 + ROUNDING)
+    assert bounds == sorted(bounds, reverse=True)
+    whole = scan_vertices(X, q, 1)
+    assert whole.complete and not whole.interrupted and whole.bound <= bounds[-1]
+
+
+@pytest.mark.parametrize("kind", ["random", "grid", "huge feature"])
+def test_bounds_of_points_hold_at_all_planes_through_them(kind: str) -> None:
+    X, q = dual(inputs(kind, 8, 3, 3), 4)
+    bounds, planes = point_bounds(X, q), all_vertices(X)
+    values = q @ np.maximum(X @ planes[:, :-1].T - planes[:, -1], 0.0)
+    for x, own, bound in zip(X, q, bounds, strict=True):
+        through = np.abs(planes[:, :-1] @ x - planes[:, -1]) <= 1e-9 * np.abs(planes).max(axis=1)
+        assert through.any()
+        assert (-np.sign(own) * values[through]).max() <= bound + l1_margin(X, q)
+    hat = np.array([[-1.0], [0.0], [1.0]])
+    assert (point_bounds(hat, np.array([1.0, -2.0, 1.0])) == 1.0).all()  # |eta| = 1 at 0
+
+
+def test_an_ended_scan_is_no_proof_and_tells_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof_state, "REPORT_SECONDS", 0.0)
+    X, q = dual(np.random.default_rng(0).standard_normal((30, 2)))
+    sup = eta(X, q, all_vertices(X)).max()
+    told: list[float] = []
+    done = sup_eta_l1(X, q, np.inf, watch=lambda state: told.append(state.bound))
+    assert done.complete and min(told) >= sup and np.isfinite(told).all()
+    for how in ("true", "signal"):
+        # The first question comes before the scan.
+        found = sup_eta_l1(X, q, np.inf, should_stop=EndedAt(9, how))
+        assert not found.complete and found.interrupted == (how == "signal")
+        assert sup <= found.bound < 0.5 * cheap_bound(X, q)
 
 
 def test_violations_are_handed_back_and_unfinished_proofs_hold() -> None:

@@ -12,8 +12,9 @@ from radontv.problems.power.polynomials import all_exponents, factors_of, monomi
 from radontv.problems.power.spline import truncated_power
 from radontv.solvers.power import _box_kernels as box_kernels
 from radontv.solvers.power import _kernels as kernels
-from radontv.solvers.power.margin import moment_defect, power_margin
-from radontv.solvers.power.sup import line_maxima, sup_power_1d, sup_power_boxes
+from radontv.solvers.power.line import evaluate_power, line_maxima, sup_power_1d
+from radontv.solvers.power.margin import cheap_bound, moment_defect, power_margin
+from radontv.solvers.power.sup import sup_power_boxes
 
 ORDERS = (3, 4)
 
@@ -239,7 +240,22 @@ def test_an_unfinished_search_is_valid_and_says_so(order: int) -> None:
         assert full.attained <= part.bound <= last
         last = part.bound
     late = sup_power_boxes(X, q, order, 0.0, time_limit=0.0, stop_at_violation=False)
-    assert late.bound == np.inf and not late.complete
+    assert last <= late.bound == cheap_bound(X, q, order) and not late.complete
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_bound_without_a_search_holds_and_is_met_by_one_point(order: int) -> None:
+    rng = np.random.default_rng(32)
+    X, q = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    radius, bound = np.linalg.norm(X, axis=1).max(), cheap_bound(X, q, order)
+    for w in rng.standard_normal((50, 3)):
+        w /= np.linalg.norm(w)
+        for b in (-radius, radius * rng.uniform(-1.0, 1.0)):
+            assert abs(evaluate_power(X, q, order, w, b)) <= bound
+    x = np.array([[3.0, 0.0, 4.0]])
+    top = evaluate_power(x, np.ones(1), order, x[0] / 5.0, -5.0)
+    assert top <= cheap_bound(x, np.ones(1), order) * (1 + 1e-15)
+    assert cheap_bound(x, np.ones(1), order) == pytest.approx(top, rel=1e-12)
 
 
 def test_results_do_not_depend_on_threads() -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...problems.checks import Array
-from ..oracle import UNIT_ROUNDOFF, SupBound, assemble
+from ...problems.rounding import UNIT_ROUNDOFF
+from ..oracle import SupBound, assemble
 from ..parallel import in_threads
 from ..proof_state import ProofState, Reporter, Watch, remaining_seconds
 from ._ascent_kernels import ascend_all

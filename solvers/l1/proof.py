@@ -24,10 +24,11 @@ from dataclasses import replace
 import numpy as np
 
 from ...problems.checks import Array
-from ..oracle import UNIT_ROUNDOFF, SupBound, assemble, null_space_defect
-from ..proof_state import Progress, ProofState, Watch
+from ...problems.rounding import UNIT_ROUNDOFF
+from ..oracle import SupBound, assemble, null_space_defect
+from ..proof_state import Progress, ProofState, Watch, at_bound
 from .boxes import bound_boxes
-from .scan import Scan, scan_cost, scan_vertices
+from .scan import scan_cost, scan_vertices
 
 STEPS_PER_SECOND = 2.5e7
 """Points sorted in pencils per second and thread, roughly."""
@@ -113,20 +114,21 @@ def sup_eta_l1(
     SupBound
         With |weight|_1 = 1. `bound` is max over pencils of (largest value + error of the pencil)
         + margin after a scan; see `boxes.bound_boxes` otherwise. With at most two features it
-        is always that of a scan. Ctrl-C ends the search.
+        is always that of a scan. Ctrl-C ends the search; pencils that a scan has not visited then
+        have the bounds of `scan.point_bounds`.
     """
     start = time.perf_counter()
     d = X.shape[1]
     margin = l1_margin(X, q)
     points, attained = best_planes(X, q, axis_planes(X))
-    bound, visited, interrupted = cheap_bound(X, q) + margin, 0, False
+    bound, visited, interrupted, ended = cheap_bound(X, q) + margin, 0, False, False
     seconds = scan_cost(q, d) / (STEPS_PER_SECOND * n_jobs)
     end = math.inf if time_limit is None else start + time_limit
 
     def decided() -> bool:
         """Whether nothing is left to do: proved, or refuted for a caller that wants no more."""
         if threshold == math.inf:
-            return visited > 0
+            return visited > 0 and not ended
         refuted = stop_at_violation and attained > threshold
         return refuted or bound <= max(threshold, attained * (1.0 + CLEAR))
 
@@ -151,6 +153,9 @@ def sup_eta_l1(
             n_boxes = visited + state.n_boxes
             watch(ProofState(min(bound, state.bound), n_boxes, state.n_open, state.remaining))
 
+    def tell_of_scan(state: Progress) -> None:
+        tell(at_bound(state, max(state.bound, attained) + margin))
+
     fits = d <= 2 or seconds <= min(scan_seconds, 0.5 * (end - start))
     if not fits or (d > 2 and seconds > AT_ONCE):
         # Boxes mostly need less time than a long scan; with ties and clusters they may not.
@@ -160,15 +165,13 @@ def sup_eta_l1(
         attained, bound, visited = found.attained, found.bound, found.n_boxes
         interrupted = found.interrupted
     if fits and not (decided() or interrupted or (should_stop is not None and should_stop())):
-        try:
-            scan = scan_vertices(X, q, n_jobs, math.inf if d <= 2 else end, should_stop, tell)
-        except KeyboardInterrupt:
-            scan, interrupted = Scan(math.inf, np.zeros((0, d + 1)), 0, False), True
+        deadline = math.inf if d <= 2 else end
+        scan = scan_vertices(X, q, n_jobs, deadline, should_stop, tell_of_scan)
+        interrupted, ended = scan.interrupted, not scan.complete
         planes = np.vstack([scan.planes, *[np.append(w, b)[None] for w, b in points]])
         points, attained = best_planes(X, q, planes)
         visited += scan.pencils
-        if scan.complete:
-            bound = min(bound, max(scan.bound, attained) + margin)
+        bound = min(bound, max(scan.bound, attained) + margin)
         if not (decided() or interrupted or d <= 2 or threshold == math.inf):
             # Points so nearly dependent that their pencils are not known well, or no time.
             found = boxes(math.inf)

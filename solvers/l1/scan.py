@@ -1,4 +1,4 @@
-"""A complete scan of the vertices that can be maxima of |eta| over |w|_1 = 1; see `proof`."""
+"""A scan of the vertices that can be maxima of |eta| over |w|_1 = 1; see `proof`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ...problems.checks import Array
-from ..oracle import UNIT_ROUNDOFF
+from ...problems.rounding import UNIT_ROUNDOFF
 from ..parallel import in_threads
 from ..proof_state import ProofState, Reporter, Watch, remaining_seconds
 from ._kernels import DEPENDENT, scan_pencils
 
 
 class Scan(NamedTuple):
-    """Result of a complete scan: a bound without the uniform margin, planes, pencils visited."""
+    """Result of a scan: a bound without the uniform margin, planes, pencils visited."""
 
     bound: float
     planes: Array
     pencils: int
     complete: bool
+    interrupted: bool
 
 
 def scan_cost(q: Array, d: int) -> float:
@@ -32,6 +34,35 @@ def scan_cost(q: Array, d: int) -> float:
     for count in (int((q > 0).sum()), int((q < 0).sum())):
         total += sum(math.comb(d, k) * math.comb(count, k - 1) for k in range(2, d + 1))
     return float(total) * (len(q) + d)
+
+
+def point_bounds(X: Array, q: Array) -> Array:
+    """Return what sigma eta is at most at planes through x_j with |w|_1 = 1, sigma q_j < 0, (n,).
+
+    1/2 sum_i sigma q_i |w.(x_i - x_j)| <= 1/2 sum_{sigma q_i > 0} |q_i| ||x_i - x_j||_inf.
+    """
+    found = np.zeros(len(q))
+    above, below = np.flatnonzero(q > 0.0), np.flatnonzero(q < 0.0)
+    for own, other in ((above, below), (below, above)):
+        for part in np.array_split(own, 1 + len(own) * len(other) // 2**22):
+            apart = cdist(X[part], X[other], "chebyshev")
+            found[part] = 0.5 * (apart @ np.abs(q[other]))
+    return found
+
+
+Task = tuple[tuple[int, ...], np.ndarray, int]
+"""A support, the points with sigma q_j < 0 for one sigma, and the place of the first one."""
+
+
+def scan_tasks(q: Array, d: int) -> list[Task]:
+    """Return all supports of k >= 2 features, signs and first points."""
+    tasks: list[Task] = []
+    by_sign = [np.flatnonzero(sign * q < 0.0) for sign in (1.0, -1.0)]
+    for k in range(2, min(d, 1 + max(len(members) for members in by_sign)) + 1):
+        for support in combinations(range(d), k):
+            for members in by_sign:
+                tasks += [(support, members, j) for j in range(len(members) - k + 2)]
+    return tasks
 
 
 def scan_vertices(
@@ -52,21 +83,22 @@ def scan_vertices(
     |w|_1 by k^1/2 times it.
 
     Points with V <= 1e-13 are taken as dependent: moving them by a relative 1e-13 makes them so.
-    If there are any, eta is granted that movement. Nothing is proved before the end: `watch` hears
-    an infinite bound.
+    If there are any, eta is granted that movement.
+
+    What is not visited before `deadline`, `should_stop` or Ctrl-C has the bounds of its first
+    points, `point_bounds`.
     """
     d = X.shape[1]
     reach = 2.0 * float(np.linalg.norm(X, axis=1).max(initial=0.0))
     slope = (1.0 + math.sqrt(d)) * float(np.abs(q).sum()) * reach
-    tasks = []
-    by_sign = [np.flatnonzero(sign * q < 0.0) for sign in (1.0, -1.0)]
-    for k in range(2, min(d, 1 + max(len(members) for members in by_sign)) + 1):
-        for support in combinations(range(d), k):
-            for members in by_sign:
-                tasks += [(support, members, j) for j in range(len(members) - k + 2)]
+    tasks = scan_tasks(q, d)
+    first_points = np.array([members[first] for _, members, first in tasks], dtype=np.intp)
+    # rest[t] bounds tasks t, t + 1, ...; nothing is left after the last.
+    rest = np.append(point_bounds(X, q)[first_points], 0.0)
+    rest = np.maximum.accumulate(rest[::-1])[::-1]
     stopped = False
 
-    def visit(task: tuple[tuple[int, ...], np.ndarray, int]) -> tuple[float, int, int, Array]:
+    def visit(task: Task) -> tuple[float, int, int, Array] | None:
         nonlocal stopped
         support, members, first = task
         k = len(support)
@@ -74,7 +106,7 @@ def scan_vertices(
         stopped |= time.perf_counter() > deadline
         stopped |= should_stop is not None and should_stop()
         if stopped:
-            return 0.0, 0, 0, plane
+            return None
         turn = 32.0 * (k + 4) ** 2 * k ** (0.5 * (k - 3)) * UNIT_ROUNDOFF
         best = np.zeros(k + 1)
         columns = np.ascontiguousarray(X[:, support])
@@ -85,21 +117,28 @@ def scan_vertices(
         return bound, pencils, dependent, plane
 
     bound, pencils, dependent, planes, done = 0.0, 0, 0, list[Array](), 0
-    start = time.perf_counter()
+    interrupted, start = False, time.perf_counter()
+
+    def proved() -> float:
+        return max(bound + (DEPENDENT * slope if dependent else 0.0), float(rest[done]))
 
     def state() -> ProofState:
         remaining = remaining_seconds(time.perf_counter() - start, 1.0 - done / len(tasks))
-        return ProofState(math.inf, pencils, len(tasks) - done, remaining)
+        return ProofState(proved(), pencils, len(tasks) - done, remaining)
 
     report = Reporter(watch, state)
-    for one, count, skipped, plane in in_threads(visit, tasks, n_jobs):
-        bound, pencils, dependent = max(bound, one), pencils + count, dependent + skipped
-        done += 1
-        report()
-        if count:
-            size = np.abs(plane[:d]).sum()
-            planes.append(plane / size)
-    if dependent:
-        bound += DEPENDENT * slope
+    try:
+        for seen in in_threads(visit, tasks, n_jobs):
+            if seen is None:
+                break
+            one, count, skipped, plane = seen
+            bound, pencils, dependent = max(bound, one), pencils + count, dependent + skipped
+            if count:
+                planes.append(plane / np.abs(plane[:d]).sum())
+            # Last: an interrupt before this line leaves the task to `rest`.
+            done += 1
+            report()
+    except KeyboardInterrupt:
+        interrupted = True
     found = np.array(planes).reshape(-1, d + 1)
-    return Scan(bound, found, pencils, not stopped)
+    return Scan(proved(), found, pencils, done == len(tasks), interrupted)

@@ -1,4 +1,4 @@
-"""Floating-point error of eta of order m, uniform over all hyperplanes that meet the data."""
+"""Bounds of eta of order m over all hyperplanes that meet the data: of its rounding, of itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ...problems.checks import Array
 from ...problems.power.polynomials import all_exponents, factors_of, monomials
-from ..oracle import UNIT_ROUNDOFF
+from ...problems.rounding import UNIT_ROUNDOFF
 
 
 def moment_defect(X: Array, q: Array, order: int) -> float:
@@ -67,3 +67,11 @@ def power_margin(X: Array, q: Array, order: int, *, boxes: bool = False) -> floa
     total = float(np.abs(q) @ reach**p) / math.factorial(p)
     margin: float = (gamma * total + moment_defect(X, q, order)) * (1.0 + 4.0 * gamma)
     return margin
+
+
+def cheap_bound(X: Array, q: Array, order: int) -> float:
+    """Return sum_i |q_i| (|x_i| + R)^p / p!, p = m - 1, R = max |x_j|: above |eta| for |b| <= R."""
+    p, norms = order - 1, np.linalg.norm(X, axis=1)
+    bound = float(np.abs(q) @ (norms + norms.max(initial=0.0)) ** p) / math.factorial(p)
+    rounding: float = 8 * (len(X) + p * (X.shape[1] + 2)) * UNIT_ROUNDOFF
+    return bound * (1.0 + rounding)

@@ -13,17 +13,19 @@ from ...problems import Certificate, RadonTVProblem, Scope
 from ...problems.checks import Array, as_positive
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.spline import PowerSpline
+from ...problems.rounding import UNIT_ROUNDOFF
 from ..core import Core, Neurons
 from ..events import Callback, all_of, as_callbacks
-from ..oracle import UNIT_ROUNDOFF, SupBound
+from ..oracle import SupBound, uninterrupted
 from ..parallel import count_threads
 from ..proof import bound_sup, proof_threshold, search_sup
 from ..proof_state import Watch
 from ..proof_watcher import ProofWatcher
 from .core import PowerCore, lower_spline
+from .line import sup_power_1d, unsearched
 from .margin import power_margin
 from .search import PowerSearch
-from .sup import sup_power_1d, sup_power_boxes
+from .sup import sup_power_boxes
 
 SEARCH_STARTS = 256
 """Starts of the search that precedes a proof."""
@@ -51,12 +53,27 @@ def bound_power_sup(
     threshold : float
         What is to be proved.
     time_limit, n_threads, stop_at_violation, should_stop, watch
-        See `sup_power_boxes`; a scan has no use for them.
+        See `sup_power_boxes`; a scan has no use for them. Ctrl-C during a scan or sweep leaves
+        what needs no search.
     """
     d = core.d
     if core.only_polynomials or not np.any(q):
         return SupBound(0.0, 0.0, np.zeros(d), 0.0, np.zeros((0, d)), np.zeros(0), True, 0, 0.0)
-    if core.order == 2:
+    if d > 1 and core.order > 2:
+        return sup_power_boxes(
+            core.X,
+            q,
+            core.order,
+            threshold,
+            time_limit=time_limit,
+            n_threads=n_threads,
+            stop_at_violation=stop_at_violation,
+            should_stop=should_stop,
+            watch=watch,
+        )
+    try:
+        if core.order > 2:
+            return sup_power_1d(core.X, q, core.order, threshold=threshold)
         plain = Core(
             core.X, core.y, core.s, core.points, core.alpha, core.loss, core.loss, core.basis
         )
@@ -70,19 +87,8 @@ def bound_power_sup(
             should_stop=should_stop,
             watch=watch,
         )
-    if d == 1:
-        return sup_power_1d(core.X, q, core.order, threshold=threshold)
-    return sup_power_boxes(
-        core.X,
-        q,
-        core.order,
-        threshold,
-        time_limit=time_limit,
-        n_threads=n_threads,
-        stop_at_violation=stop_at_violation,
-        should_stop=should_stop,
-        watch=watch,
-    )
+    except KeyboardInterrupt:
+        return unsearched(core.X, q, core.order)
 
 
 def goal_of_proof(core: PowerCore, q: Array, threshold: float, attained: float) -> float:
@@ -151,6 +157,11 @@ def prove_higher_order(
         Threads, None for all, and the seed of the search that precedes the proof.
     callback : callable or sequence of callables, default=None
         Receives an `Event` about once a second during a proof by boxes; returning True ends it.
+
+    Returns
+    -------
+    Certificate
+        Ctrl-C returns the best bound so far, without any only what needs no search.
     """
     problem.check(network)
     tol, start = as_positive("tol", tol), time.perf_counter()
@@ -168,15 +179,6 @@ def prove_higher_order(
         primal = problem.objective(network) / r.y_scale**2 - constant
     slack = 0.9 * tol * (primal + constant)
     threshold = proof_threshold(core, lowered, primal, slack, constant=constant)
-    attained = 0.0
-    if core.d > 1 and core.order > 2:
-        search = PowerSearch(core, n_jobs=n_jobs, random_state=random_state)
-        attained = search.search(core.on_points(lowered), neurons, SEARCH_STARTS).sup
-        attained *= 1.0 + 0.1 * tol
-    threshold = goal_of_proof(core, core.on_points(lowered), threshold, attained)
-    left = None
-    if time_limit is not None:
-        left = max(time_limit - (time.perf_counter() - start), 0.0)
 
     def certify(bound: float) -> Certificate:
         raised = raise_bound(problem, bound, q)
@@ -189,6 +191,18 @@ def prove_higher_order(
         callback=all_of(as_callbacks(callback)),
         start=start,
     )
+    attained = 0.0
+    try:
+        if core.d > 1 and core.order > 2:
+            search = PowerSearch(core, n_jobs=n_jobs, random_state=random_state)
+            attained = search.search(core.on_points(lowered), neurons, SEARCH_STARTS).sup
+            attained *= 1.0 + 0.1 * tol
+    except KeyboardInterrupt:
+        watcher.stopped = True  # The proof ends with its first bound.
+    threshold = goal_of_proof(core, core.on_points(lowered), threshold, attained)
+    left = None
+    if time_limit is not None:
+        left = max(time_limit - (time.perf_counter() - start), 0.0)
     found = bound_power_sup(
         core,
         core.on_points(lowered),
@@ -209,7 +223,7 @@ def search_power_sup(problem: HigherOrderProblem, q: Array) -> float:
     core, r = PowerCore.of_problem(problem), problem.reduction
     lowered = core.on_points(r.reduce_dual(q))
     if core.d <= 1 or core.only_polynomials:
-        sup = bound_power_sup(core, lowered, math.inf).attained
+        sup = uninterrupted(bound_power_sup(core, lowered, math.inf)).attained
     else:
         search = PowerSearch(core, n_jobs=None, random_state=0)
         sup = search.search(lowered, Neurons.none(core.d), SEARCH_STARTS).sup

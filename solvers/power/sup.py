@@ -1,4 +1,4 @@
-"""Oracles of order m >= 3: sup |eta| exactly in one dimension, and bounded by boxes in others."""
+"""A bound on sup |eta| of order m >= 3 by branch and bound over boxes; for d = 1 see `line`."""
 
 from __future__ import annotations
 
@@ -11,46 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from ...problems.checks import Array
-from ...problems.power.spline import truncated_power
-from ..oracle import SupBound, assemble_valued
+from ..oracle import SupBound
 from ..parallel import in_threads
 from ..proof_state import ProofState, Reporter, Watch, remaining_seconds
 from ._box_kernels import bound_boxes
-from ._kernels import climb_plane, line_candidates
-from .margin import power_margin
+from ._kernels import climb_plane
+from .line import assemble_powers
+from .margin import cheap_bound, power_margin
 
 BATCH, CHUNK = 512, 64
 """Boxes that are halved together at least, and children per task of a thread."""
 SHARE, MOST = 8, 100_000
 """Part of the open boxes, those of the largest bounds, that is halved together, and how many at
 most, so that a limit or an interrupt is noticed soon."""
-
-
-def evaluate_power(X: Array, q: Array, order: int, weight: Array, bias: float) -> float:
-    """Return sum_i q_i psi_m(w.x_i - b) with a correctly rounded sum."""
-    return math.fsum((q * truncated_power(X @ weight - bias, order)).tolist())
-
-
-def line_maxima(X: Array, q: Array, order: int) -> tuple[Array, Array]:
-    """Return values and biases of the local maxima of |eta(1, .)| for inputs (n, 1)."""
-    x = X[:, 0]
-    rank = np.argsort(x, kind="stable")
-    values, biases = np.empty(3 * len(x)), np.empty(3 * len(x))
-    count = line_candidates(x[rank], q[rank], order - 1, values, biases)
-    size = np.abs(values[:count])
-    around = np.concatenate([[0.0], size, [0.0]])
-    top = (size > around[:-2]) & (size >= around[2:])
-    return values[:count][top], biases[:count][top]
-
-
-def sup_power_1d(X: Array, q: Array, order: int, *, threshold: float = math.inf) -> SupBound:
-    """Return sup |eta| for inputs (n, 1), by a scan of all knots and roots of the derivative."""
-    start = time.perf_counter()
-    values, biases = line_maxima(X, q, order)
-    points = [(np.ones(1), float(b)) for b in biases[np.argsort(-np.abs(values))]]
-    top = float(np.abs(values).max(initial=0.0))
-    bound = top + power_margin(X, q, order)
-    return _assemble(X, q, order, points, threshold, bound, True, 3 * len(X), start)
 
 
 class _Open(NamedTuple):
@@ -91,7 +64,8 @@ def sup_power_boxes(
 ) -> SupBound:
     """Return a bound on sup |eta| by branch and bound over boxes of (direction, bias).
 
-    It is valid whenever the search ends: the largest bound of an open box, or the goal T.
+    It is valid whenever the search ends: the largest bound of an open box, or the goal T, or what
+    needs no search.
 
     Parameters
     ----------
@@ -113,7 +87,7 @@ def sup_power_boxes(
         Receives a `Progress` about once a second.
     """
     start, p, d = time.perf_counter(), order - 1, X.shape[1]
-    margin = power_margin(X, q, order, boxes=True)
+    margin, cheap = power_margin(X, q, order, boxes=True), cheap_bound(X, q, order)
     # Equal points count with the sum of their q; less than rounding is not worth a proof.
     X, place = np.unique(X, axis=0, return_inverse=True)
     q = np.asarray(np.bincount(place.reshape(-1), weights=q), dtype=np.float64)
@@ -123,11 +97,13 @@ def sup_power_boxes(
     complete, interrupted = True, False
     volume = boxes.volume()
 
+    def proved() -> float:
+        return min(max(goal, float(boxes.bounds.max(initial=0.0))) + margin, cheap)
+
     def state() -> ProofState:
-        top = max(goal, float(boxes.bounds.max(initial=0.0))) + margin
         share = boxes.volume() / volume
         left = remaining_seconds(time.perf_counter() - start, share)
-        return ProofState(top, visited, len(boxes.bounds), left)
+        return ProofState(proved(), visited, len(boxes.bounds), left)
 
     report = Reporter(watch, state)
     try:
@@ -150,9 +126,8 @@ def sup_power_boxes(
             boxes = boxes.take(order_of[count:]).join(children).above(goal)
     except KeyboardInterrupt:
         complete, interrupted = False, True
-    bound = max(goal, float(boxes.bounds.max(initial=0.0))) + margin
     points = [(plane[:d], float(plane[d])) for plane in best.planes]
-    found = _assemble(X, q, order, points, threshold, bound, complete, visited, start)
+    found = assemble_powers(X, q, order, points, threshold, proved(), complete, visited, start)
     return replace(found, interrupted=interrupted)
 
 
@@ -227,26 +202,3 @@ def _bounded(
         pass
     bounds = np.minimum(bounds, boxes.bounds)
     return _Open(boxes.centres, boxes.halves, bounds, split), values
-
-
-def _assemble(
-    X: Array,
-    q: Array,
-    order: int,
-    points: list[tuple[Array, float]],
-    threshold: float,
-    bound: float,
-    complete: bool,
-    n_boxes: int,
-    start: float,
-) -> SupBound:
-    """Return the `SupBound` whose values are recomputed at the given planes."""
-    return assemble_valued(
-        [(abs(evaluate_power(X, q, order, w, b)), w, b) for w, b in points],
-        X.shape[1],
-        threshold=threshold,
-        bound=bound,
-        complete=complete,
-        n_boxes=n_boxes,
-        seconds=time.perf_counter() - start,
-    )

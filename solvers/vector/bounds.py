@@ -14,13 +14,14 @@ from ...problems.checks import Array, as_positive
 from ...problems.multi_output import MultiOutputProblem
 from ...problems.vector.existence import check_outputs_exist
 from ..events import Callback, all_of, as_callbacks
-from ..oracle import SupBound
+from ..oracle import SupBound, uninterrupted
 from ..proof import SEARCH_STARTS, proof_threshold
 from ..proof_state import Progress, ProofState, Watch
 from ..proof_watcher import ProofWatcher
 from .core import VectorCore, VectorNeurons
 from .pricing import VectorPricing
 from .proof import sup_norm_eta
+from .sweep import assemble_norms
 
 
 def bound_sup_outputs(
@@ -36,7 +37,8 @@ def bound_sup_outputs(
 ) -> SupBound:
     """Return a proved bound on sup ||eta_Q|| in the dual norm, in the units of the problem.
 
-    With the norm "l1" output by output: the largest of D bounds.
+    With the norm "l1" output by output: the largest of D bounds. After Ctrl-C, or when
+    `should_stop` says so, outputs whose turn has not come have the bound that needs no search.
 
     Parameters
     ----------
@@ -56,19 +58,23 @@ def bound_sup_outputs(
         left = None
         if time_limit is not None:
             left = max(time_limit - (time.perf_counter() - start), 1e-3)
-        if any(found.interrupted for found in bounds):
-            # Ctrl-C is meant for all outputs: a cheap bound must do for the others.
-            left = 1e-3
-        found = sup_norm_eta(
-            X,
-            part,
-            threshold,
-            time_limit=left,
-            n_jobs=n_jobs,
-            should_stop=should_stop,
-            stop_at_violation=stop_at_violation,
-            watch=watch and _of_all(watch, bounds, parts[k + 1 :], problem.radius),
-        )
+        interrupted = any(found.interrupted for found in bounds)  # it is meant for all outputs
+        if interrupted or (should_stop is not None and should_stop()):
+            bounds.append(_unsearched(X, part, problem.radius, interrupted=interrupted))
+            continue
+        try:
+            found = sup_norm_eta(
+                X,
+                part,
+                threshold,
+                time_limit=left,
+                n_jobs=n_jobs,
+                should_stop=should_stop,
+                stop_at_violation=stop_at_violation,
+                watch=watch and _of_all(watch, bounds, parts[k + 1 :], problem.radius),
+            )
+        except KeyboardInterrupt:
+            found = _unsearched(X, part, problem.radius, interrupted=True)
         bounds.append(found)
     best = max(bounds, key=lambda found: found.attained)
     return replace(
@@ -87,17 +93,32 @@ def bound_sup_outputs(
     )
 
 
+def _cheap_bound(Q: Array, radius: float) -> float:
+    """Return 2 R sum_i ||Q_i||, R the largest distance of a point from the mean."""
+    return 2.0 * radius * float(np.linalg.norm(Q, axis=1).sum()) * (1.0 + 1e-12)
+
+
+def _unsearched(X: Array, Q: Array, radius: float, *, interrupted: bool) -> SupBound:
+    """Return the bound that needs no search, with one plane."""
+    plane = (np.eye(1, X.shape[1])[0], 0.0)
+    found = assemble_norms(
+        X, Q, [plane], threshold=math.inf, bound=_cheap_bound(Q, radius), complete=False,
+        n_boxes=0, seconds=0.0,
+    )  # fmt: skip
+    return replace(found, interrupted=interrupted)
+
+
 def _of_all(
     watch: Watch, done: Sequence[SupBound], pending: Sequence[Array], radius: float
 ) -> Watch:
     """Return the watcher of one output that tells the state of the proof of all.
 
-    Outputs whose turn has not come are bounded by |eta_c| <= 2 R sum_i |Q_ic|.
+    Outputs whose turn has not come have the bound that needs no search.
     """
     boxes = sum(found.n_boxes for found in done)
     bound = max([found.bound for found in done], default=0.0)
     for Q in pending:
-        bound = max(bound, 2.0 * radius * float(np.abs(Q).sum()) * (1.0 + 1e-12))
+        bound = max(bound, _cheap_bound(Q, radius))
     start = time.perf_counter()
 
     def tell(state: Progress) -> None:
@@ -158,18 +179,20 @@ def prove_outputs(
         Threads, and the seed of the search that precedes the proof.
     callback : callable or sequence of callables, default=None
         Receives an `Event` about once a second during a proof by boxes; returning True ends it.
+
+    Returns
+    -------
+    Certificate
+        Ctrl-C returns the best bound so far, without any only what needs no search.
     """
     start = time.perf_counter()
     tol = as_positive("tol", tol)
+    if time_limit is not None:
+        as_positive("time_limit", time_limit)
     check_outputs_exist(problem)
     core, r = VectorCore.of(problem), problem.reduction
     Q = problem.dual_point(network)
     lowered = r.reduce_dual(Q)
-    pricing = VectorPricing(core, n_jobs=n_jobs, random_state=random_state)
-    none = VectorNeurons.none(core.d, core.D)
-    attained = pricing.search(core.on_points(lowered), none, SEARCH_STARTS).sup
-    primal = problem.objective(problem.refit_affine(network))
-    threshold = threshold_outputs(problem, core, lowered, primal, 0.9 * tol * primal)
     watcher = ProofWatcher(
         lambda bound: problem.certificate(network, bound, Scope.GLOBAL, dual_point=Q),
         alpha=problem.alpha,
@@ -177,11 +200,25 @@ def prove_outputs(
         callback=all_of(as_callbacks(callback)),
         start=start,
     )
+    attained = 0.0
+    try:
+        pricing = VectorPricing(core, n_jobs=n_jobs, random_state=random_state)
+        none = VectorNeurons.none(core.d, core.D)
+        attained = pricing.search(core.on_points(lowered), none, SEARCH_STARTS).sup
+    except KeyboardInterrupt:
+        watcher.stopped = True  # The proof ends with its first bound.
+    # At kinks the certificate keeps the affine part.
+    smooth = problem.loss.smooth
+    primal = problem.objective(problem.refit_affine(network) if smooth else network)
+    threshold = threshold_outputs(problem, core, lowered, primal, 0.9 * tol * primal)
+    left = None
+    if time_limit is not None:
+        left = max(time_limit - (time.perf_counter() - start), 0.0)
     found = bound_sup_outputs(
         problem,
         Q,
         max(threshold, attained * (1.0 + 0.1 * tol)) * r.unit,
-        time_limit=time_limit,
+        time_limit=left,
         n_jobs=n_jobs,
         should_stop=lambda: watcher.stopped,
         stop_at_violation=False,
@@ -209,7 +246,7 @@ def search_sup_outputs(problem: MultiOutputProblem, Q: Array) -> float:
     if core.d == 0:
         return 0.0
     if core.d <= 2:
-        return bound_sup_outputs(problem, Q, math.inf).attained
+        return uninterrupted(bound_sup_outputs(problem, Q, math.inf)).attained
     none = VectorNeurons.none(core.d, core.D)
     lowered = core.on_points(r.reduce_dual(Q))
     return VectorPricing(core).search(lowered, none, SEARCH_STARTS).sup * r.unit
