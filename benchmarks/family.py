@@ -81,10 +81,17 @@ def members(d: int, n: int) -> Iterator[tuple[str, str, Problem]]:
     for norm in ("l2", "l1"):
         problem = MultiOutputProblem(X, outputs, 1.0, output_norm=norm)
         yield "outputs", f"3 outputs, {norm}", problem
+    for loss in (losses.AbsoluteLoss(), losses.InterpolationLoss()):
+        problem = MultiOutputProblem(X[few][:40], outputs[few][:40], 1.0, loss)
+        yield "outputs", f"{loss.key}, 3 outputs", problem
     classes = np.digitize(f + 0.5 * rng.normal(size=n), np.quantile(f, [0.33, 0.67]))
     yield "outputs", "multinomial, 3 classes", MultiOutputProblem(X, classes, 1.0, "multinomial")
     for order in (3, 4):
         yield "orders", f"order {order}", HigherOrderProblem(X, y, 1.0, order=order)
+    for loss in (losses.AbsoluteLoss(), losses.InterpolationLoss()):
+        few = slice(0, min(n, 40))
+        problem = HigherOrderProblem(X[few], y[few], 1.0, 3, loss)
+        yield "orders", f"{loss.key}, order 3", problem
     yield "measurements", "segments", RadonTVProblem(points, averages, 1.0, measurements=matrix)
 
 
@@ -112,9 +119,10 @@ def vector_reference(problem: MultiOutputProblem, network: Any) -> float:
     if problem.loss.key.startswith("multinomial"):
         own = np.eye(D)[np.asarray(problem.Y, dtype=int).ravel()]
         value = s @ (cp.log_sum_exp(Z, axis=1) - cp.sum(cp.multiply(own, Z), axis=1))
-    else:
-        value = 0.5 * cp.sum(cp.multiply(s[:, None], cp.square(problem.Y - Z)))
-    return solved(cp.Problem(cp.Minimize(value + problem.alpha * penalty)))
+        return solved(cp.Problem(cp.Minimize(value + problem.alpha * penalty)))
+    flat = problem.targets.ravel(), np.repeat(s, D), cp.vec(Z, order="C")
+    value, constraints, constant = loss_terms(cp, problem.loss.one, *flat)
+    return solved(cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)) + constant
 
 
 def solved(program: Any) -> float:
@@ -132,9 +140,10 @@ def reference(problem: Problem, network: Any) -> float:
     if isinstance(problem, HigherOrderProblem):
         columns, free = features(problem, network)
         a = cp.Variable(columns.shape[1])
-        residual = problem.y - columns @ a - free @ cp.Variable(free.shape[1])
-        value = 0.5 * cp.sum(cp.multiply(problem.s, cp.square(residual)))
-        return solved(cp.Problem(cp.Minimize(value + problem.alpha * cp.norm1(a))))
+        fitted, penalty = columns @ a + free @ cp.Variable(free.shape[1]), cp.norm1(a)
+        value, constraints, constant = loss_terms(cp, problem.loss, problem.y, problem.s, fitted)
+        program = cp.Problem(cp.Minimize(value + problem.alpha * penalty), constraints)
+        return solved(program) + constant
     a, kappa = cp.Variable(network.n_neurons), problem.cost.of(network.weights, network.biases)
     columns, free = features(problem, network)
     fitted, penalty = columns @ a, kappa @ cp.abs(a)
@@ -150,7 +159,7 @@ def reference(problem: Problem, network: Any) -> float:
 
 def row(name: str, problem: Problem, d: int, repeat: int) -> str:
     """Solve a member and return its row of the table."""
-    if name.split("(")[0] not in ("interpolation", "tube"):
+    if not name.startswith(("interpolation", "tube")):
         problem = problem.with_alpha(SHARE * problem.alpha_max())
     scope = "global" if d <= GLOBAL_DIMENSIONS else "local"
     solve(problem, tol=TOL, scope=scope, time_limit=120)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import Array
-
-_UNIT_ROUNDOFF = 2.0**-53
+from .rounding import UNIT_ROUNDOFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ class AffineBasis:
         # Not the left singular vectors: in rows of small weight they are not affine functions.
         maps = vt[:rank].T / sigma[:rank]
         columns = np.column_stack([np.ones(n), centred @ maps])
-        rounding = (d + 8) * _UNIT_ROUNDOFF * (np.abs(centred) @ np.abs(maps))
+        rounding = (d + 8) * UNIT_ROUNDOFF * (np.abs(centred) @ np.abs(maps))
         error = np.column_stack([np.zeros(n), rounding])
         maps = maps / scale[:, None]
         maps[~live] = 0.0
@@ -93,7 +92,7 @@ class AffineBasis:
         if B.shape[1] == 0:
             return np.zeros(len(q))
         along = np.abs([math.fsum((q * column).tolist()) for column in B.T])
-        slack = np.abs(q) @ (self.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
+        slack = np.abs(q) @ (self.error + 4.0 * UNIT_ROUNDOFF * np.abs(B))
         rest = float(np.linalg.norm(along + slack))
         if rest == 0.0:
             return np.zeros(len(q))
@@ -101,8 +100,8 @@ class AffineBasis:
         count = B.shape[1]
         least = float(np.linalg.eigvalsh((root * B).T @ (root * B))[0])
         least -= 3.0 * float(np.linalg.norm(root * self.error) * np.linalg.norm(root * B))
-        least -= 4.0 * (len(q) + 8) * count * _UNIT_ROUNDOFF
-        size = np.linalg.norm(np.abs(B) + self.error, axis=1) * (1.0 + 8 * count * _UNIT_ROUNDOFF)
+        least -= 4.0 * (len(q) + 8) * count * UNIT_ROUNDOFF
+        size = np.linalg.norm(np.abs(B) + self.error, axis=1) * (1.0 + 8 * count * UNIT_ROUNDOFF)
         length = size * rest / least if least > 1e-9 else np.full(len(q), np.inf)
         return np.where(movable, length, 0.0)
 

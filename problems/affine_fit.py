@@ -54,8 +54,9 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
             limit = max(float(np.trace(hessian)) / len(gradient), np.finfo(float).tiny)
             ridge = min(ridge, limit)
         step, ridge = newton_step(hessian, gradient, max(ridge, 1e-13 * limit), limit)
-        # Falls of this size may drown in the rounding of the objective.
+        # Falls of this size may drown in the rounding of the objective: envelopes add p z.
         hidden = 1e-9 * float(s @ np.abs(loss.value(y, z)))
+        hidden += 1e-12 * float(np.abs(slope) @ (np.abs(z) + np.abs(offset)))
         t = 1.0
         for _ in range(40):
             trial = theta - t * step

@@ -11,6 +11,7 @@ of the domain where it sits on an end. Two ways out:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,49 @@ class Balance:
     @classmethod
     def of(cls, problem: RadonTVProblem, p: Array) -> Balance:
         """Return the balance for pseudo-residuals p of the live rows."""
-        basis, y = problem.affine, problem.live_targets
-        low, high = problem.loss.dual_interval(y)
-        clear = CLEAR * np.minimum(high - low, 1.0)
-        inner = (p >= low + clear) & (p <= high - clear)
-        everything = np.ones(len(y), dtype=bool)
-        if inner.all() or _least_eigenvalue(basis, problem.live_weights, inner) > LEAST_EIGENVALUE:
+        return cls.choose(
+            problem.affine,
+            problem.live_weights,
+            problem.loss.dual_interval(problem.live_targets),
+            p,
+            lambda rows: basis_of(problem, rows),
+        )
+
+    @classmethod
+    def choose(
+        cls,
+        basis: AffineBasis,
+        s: Array,
+        interval: tuple[Array, Array],
+        p: Array,
+        basis_of_rows: Callable[[np.ndarray], AffineBasis],
+        least_eigenvalue: float = LEAST_EIGENVALUE,
+    ) -> Balance:
+        """Return the balance for pseudo-residuals p of the live rows.
+
+        Parameters
+        ----------
+        basis : AffineBasis
+            Of all live rows.
+        s : ndarray of shape (n_live,)
+            Their weights.
+        interval : tuple of ndarray
+            Ends of the domain of p -> l*(y_i, -p).
+        p : ndarray of shape (n_live,)
+        basis_of_rows : callable
+            Returns the basis of the rows of a mask, not all of them and maybe none.
+        least_eigenvalue : float
+        """
+        low, high = interval
+        width = np.minimum(high - low, 1.0)
+        inner = (p >= low + CLEAR * width) & (p <= high - CLEAR * width)
+        everything = np.ones(len(p), dtype=bool)
+        if inner.all() or _least_eigenvalue(basis, s, inner) > least_eigenvalue:
             return cls(basis, everything, inner)
-        zero = ZERO * np.minimum(high - low, 1.0)
+        zero = ZERO * width
         used = ~(((low == 0.0) & (p <= zero)) | ((high == 0.0) & (p >= -zero)))
         if not used.all():
-            basis = basis_of(problem, used)
+            basis = basis_of_rows(used)
         return cls(basis, used, np.ones(int(used.sum()), dtype=bool))
 
     def project(self, q: Array, s: Array) -> Array:

@@ -43,8 +43,11 @@ def claim(primal: float, gap: float, dual_value: float, least: float, resolution
 
 
 def target_rounding(loss: Loss, y: Array, q: Array, scale: float) -> float:
-    """Return what rounding the targets moves D(t q) = t q.y - ... by, for constraints; else 0."""
+    """Return what rounding the targets moves D(t q) = t q.y - ... by, for constraints; else 0.
+
+    Arrays have the shape (n,), or (n, D) for several outputs.
+    """
     if not isinstance(loss, BandLoss):
         return 0.0
-    unit = 8.0 * np.finfo(float).eps * float(np.abs(y).max(initial=0.0))
-    return unit * abs(scale) * float(np.abs(q).sum())
+    moved = np.abs(y).max(axis=0, initial=0.0) * np.abs(q).sum(axis=0)
+    return 8.0 * np.finfo(float).eps * abs(scale) * float(np.sum(moved))

@@ -18,9 +18,9 @@ import numpy as np
 from .checks import Array
 from .hinge_sums import MANY, line_eta
 from .losses import Loss
+from .rounding import UNIT_ROUNDOFF
 from .sums import exact_sum
 
-_UNIT_ROUNDOFF = 2.0**-53
 _CHUNK = 1 << 22
 
 
@@ -104,7 +104,7 @@ def duality_gap(
         + float(np.sum(np.abs(fit)))
     )
     # Sums are rounded once, their terms a few times.
-    rounding = 16 * _UNIT_ROUNDOFF * size
+    rounding = 16 * UNIT_ROUNDOFF * size
     slope = np.abs(s * loss.gradient(y, z)) + np.abs(t * q)
     rounding += 2.0 * float(slope @ error)
     # Where nothing is known of e only t = 0 is left, and there e does not matter.

@@ -13,7 +13,7 @@ algorithm in convex programming", 1976).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -37,8 +37,8 @@ class Envelope(BaseLoss):
     ----------
     loss : Loss
         With a `multiplier`.
-    centre : ndarray of shape (n,)
-        p.
+    centre : ndarray of shape (n,) or (n, D)
+        p, for several outputs a column for each.
     mu : float
     """
 
@@ -51,6 +51,10 @@ class Envelope(BaseLoss):
     def smoothness(self) -> float:  # type: ignore[override]
         """1 / mu."""
         return 1.0 / self.mu
+
+    def of_output(self, c: int) -> Envelope:
+        """Return the envelope of one of several outputs."""
+        return replace(self, centre=self.centre[:, c])
 
     def multipliers(self, y: Array, z: Array) -> Array:
         """Return p+."""

@@ -12,16 +12,24 @@ from typing import ClassVar
 import numpy as np
 
 from .checks import Array, as_positive
-from .loss_base import inside
+from .loss_base import Loss, inside
 from .regression_losses import ResidualLoss
 
 FIT = 1e-9
 
 
 def slack(y: Array) -> float:
-    """Return the residual that counts as 0."""
-    size = float(np.abs(y - y.mean()).max(initial=0.0)) if len(y) else 0.0
-    return FIT * size + 64.0 * np.finfo(np.float64).eps * float(np.abs(y).max(initial=0.0))
+    """Return the residual of targets (n,) that counts as 0."""
+    return float(slacks(y))
+
+
+def slacks(y: Array) -> Array:
+    """Return `slack` of each column of targets (n, D), shape (D,); of targets (n,) a number."""
+    if len(y) == 0:
+        return np.zeros(y.shape[1:])
+    size = np.abs(y - y.mean(axis=0)).max(axis=0)
+    found: Array = FIT * size + 64.0 * np.finfo(np.float64).eps * np.abs(y).max(axis=0)
+    return found
 
 
 class BandLoss(ResidualLoss):
@@ -34,6 +42,10 @@ class BandLoss(ResidualLoss):
     def radius(self) -> float:
         """Residual up to which the constraint is met."""
         raise NotImplementedError
+
+    def slack(self, y: Array) -> Array:
+        """Return the excess over the radius that counts as none, for each column of targets."""
+        return slacks(y)
 
     def check_feasible(self, X: Array, y: Array) -> None:
         """Raise a ValueError if equal rows of X have targets that no function can meet."""
@@ -55,7 +67,7 @@ class BandLoss(ResidualLoss):
 
     def value(self, y: Array, z: Array) -> Array:
         """Return 0 where the constraint is met, else infinity."""
-        return np.where(np.abs(y - z) <= self.radius + slack(y), 0.0, np.inf)
+        return np.where(np.abs(y - z) <= self.radius + self.slack(y), 0.0, np.inf)
 
     def gradient(self, y: Array, z: Array) -> Array:
         """Return 0, a subgradient inside the tube."""
@@ -128,3 +140,39 @@ class InterpolationLoss(BandLoss):
     def radius(self) -> float:
         """Residual up to which the constraint is met."""
         return 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class StrictLoss(BandLoss):
+    """A constraint as solvers see it: met with less slack than the problem has.
+
+    Solvers lower a reduced problem. Its targets are of another size, and rounding comes on top
+    when its networks are mapped back.
+
+    Parameters
+    ----------
+    epsilon : float
+        The radius.
+    allowed : ndarray of shape (), or (D,) for several outputs
+        What is left of the slack.
+    """
+
+    epsilon: float
+    allowed: Array
+    name: ClassVar[str] = "strict"
+
+    @property
+    def radius(self) -> float:
+        """Residual up to which the constraint is met."""
+        return self.epsilon
+
+    def slack(self, y: Array) -> Array:
+        """Return `allowed`, whatever the targets."""
+        return self.allowed
+
+
+def strict(loss: Loss, y: Array) -> Loss:
+    """Return a constraint with half of the slack that it has at targets y; other losses as is."""
+    if not isinstance(loss, BandLoss):
+        return loss
+    return StrictLoss(loss.radius, 0.5 * slacks(y))

@@ -16,9 +16,8 @@ from .checks import Array
 from .losses import Loss
 from .merged_rows import scale_of_rows, scale_of_targets
 from .reductions import Reduction
+from .rounding import UNIT_ROUNDOFF
 from .sampling import Sampling
-
-_UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class MeasuredAffine(AffineBasis):
         transform = vt[:size].T / sigma[:size]
         columns = unit @ transform
         terms = sampling.sizes(np.column_stack([np.ones(len(X)), np.abs(centred)])) / scale
-        error = (X.shape[1] + sampling.depth + 8) * _UNIT_ROUNDOFF * (terms @ np.abs(transform))
+        error = (X.shape[1] + sampling.depth + 8) * UNIT_ROUNDOFF * (terms @ np.abs(transform))
         spread = np.abs(centred).max(axis=0, initial=0.0)
         span = np.linalg.svd(centred / np.where(spread > 0, spread, 1.0), full_matrices=False)
         wide = span[1] > 4 * max(X.shape) * np.finfo(np.float64).eps * span[1].max(initial=0.0)

@@ -11,13 +11,14 @@ import numpy as np
 from .affine import AffineBasis
 from .certificate import Certificate, Scope
 from .checks import Array, as_float_array, as_positive, as_weights, refuse_vanishing
+from .exact_fit_losses import BandLoss
 from .network import RidgeSpline
 from .problem_digest import sha256_of
-from .sup_oracles import SupOracle, sup_oracle
-from .vector.affine import fit_outputs
+from .sup_oracles import SupOracle, least_sup, sup_oracle
+from .vector.affine import fit_free_outputs
 from .vector.certificate import certify_outputs, resolution
 from .vector.existence import check_outputs_exist
-from .vector.losses import VectorLoss, get_vector_loss
+from .vector.losses import SumOfOutputs, VectorLoss, get_vector_loss
 from .vector.projection import project_outputs
 from .vector.reduction import VectorReduction, affine_of, reduce_outputs
 from .weighted_samples import WeightedSamples
@@ -44,8 +45,8 @@ class MultiOutputProblem(WeightedSamples):
     alpha : float
         Penalty > 0. The loss is a weighted mean over samples and a sum over outputs.
     loss : str or Loss, default="squared"
-        "multinomial" or ``MultinomialLoss(label_smoothing=...)``, or any smooth loss of one output,
-        summed over outputs: "squared", "huber", "poisson", "logistic", "squared_hinge".
+        "multinomial" or ``MultinomialLoss(label_smoothing=...)``, or any loss of one output, summed
+        over outputs; "interpolation" and "tube" have to be met by each of them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0, normalised to sum 1 and stored as `s`.
     output_norm : {"l2", "l1"}, default="l2"
@@ -82,6 +83,8 @@ class MultiOutputProblem(WeightedSamples):
             raise ValueError(f"output_norm must be 'l2' or 'l1', got {self.output_norm!r}.")
         weights = as_weights("sample_weight", self.sample_weight, len(Y))
         targets = loss.encode(Y, weights > 0)
+        if isinstance(loss, SumOfOutputs):
+            loss.check_feasible(X[weights > 0], targets[weights > 0])
         for name, value in {
             "X": X,
             "Y": Y,
@@ -97,6 +100,11 @@ class MultiOutputProblem(WeightedSamples):
     def n_outputs(self) -> int:
         """Number D of outputs."""
         return int(self.targets.shape[1])
+
+    @property
+    def constrained(self) -> bool:
+        """Whether the loss is 0 or infinite: interpolation, and tubes."""
+        return isinstance(self.loss, SumOfOutputs) and isinstance(self.loss.one, BandLoss)
 
     @cached_property
     def reduction(self) -> VectorReduction:
@@ -144,8 +152,8 @@ class MultiOutputProblem(WeightedSamples):
         loss with norm "l2" the rank of what an affine fit leaves of the targets.
         """
         r = self.reduction
-        shared = self.output_norm == "l2"
-        count = r.n_outputs if shared else self.free_outputs.shape[1]
+        ranked = self.output_norm == "l2" and self.loss.quadratic
+        count = r.n_outputs if ranked else self.free_outputs.shape[1]
         return (r.n_distinct - r.rank - 1) * count
 
     @property
@@ -181,16 +189,22 @@ class MultiOutputProblem(WeightedSamples):
         """Return the network with the affine part that minimises F for these neurons.
 
         Scores of classes are determined up to one function that is added to all: the affine part
-        is the one of sum 0 over classes.
+        is the one of sum 0 over classes. For losses with kinks the method of multipliers.
         """
+        return self._refit(network)[0]
+
+    def _refit(self, network: RidgeSpline) -> tuple[RidgeSpline, Array]:
+        """Return the refitted network, and the pseudo-residuals P of live rows, (n_live, D)."""
         B, V = self.affine.columns, self.free_outputs
         neurons = network.with_affine(
             np.zeros((self.n_features, self.n_outputs)), np.zeros(self.n_outputs)
         )
-        offset, s = neurons(self.live_inputs), self.live_weights
-        start = B.T @ (s[:, None] * (network(self.live_inputs) - offset)) @ V
-        theta = fit_outputs(self.loss, self.live_targets, s, offset, B, V, start)
-        return network.with_affine(*affine_of(self.affine, theta @ V.T))
+        X, T, s = self.live_inputs, self.live_targets, self.live_weights
+        offset = neurons(X)
+        start = B.T @ (s[:, None] * (network(X) - offset)) @ V
+        theta, P = fit_free_outputs(self.loss, T, s, offset, B, V, start)
+        refitted = network.with_affine(*affine_of(self.affine, theta @ V.T))
+        return refitted, -self.loss.gradient(T, refitted(X)) if P is None else P
 
     def affine_fit(self) -> RidgeSpline:
         """Return the best affine function: the optimum for alpha >= alpha_max."""
@@ -200,9 +214,8 @@ class MultiOutputProblem(WeightedSamples):
     def dual_point(self, network: RidgeSpline) -> Array:
         """Return Q = -s l'(y, f(X)) for the refitted network, [1 X]^T Q = 0, shape (n, D)."""
         self.check_network(network)
-        values = self.refit_affine(network)(self.live_inputs)
         Q = np.zeros((self.n_samples, self.n_outputs))
-        Q[self.live] = -self.live_weights[:, None] * self.loss.gradient(self.live_targets, values)
+        Q[self.live] = self.live_weights[:, None] * self._refit(network)[1]
         return self.project(Q)
 
     def project(self, Q: Array) -> Array:
@@ -263,12 +276,15 @@ class MultiOutputProblem(WeightedSamples):
         return certify_outputs(self, network, sup_bound, scope, sup_attained, dual_point)
 
     def alpha_max(self, oracle: SupOracle | None = None) -> float:
-        """Return sup ||eta_Q0|| at the best affine fit: the optimum is affine iff alpha >= it.
+        """Return the least alpha with an affine optimum: min over Q0 of sup ||eta_Q0||.
+
+        Q0 runs over the optimal multipliers of the best affine fit, see `RadonTVProblem.alpha_max`.
 
         Parameters
         ----------
         oracle : callable (problem, Q) -> float, default=None
-            How the sup is found; by default the search that the solvers register.
+            How the sup is found; with kinks it then belongs to one Q0, and bounds alpha_max from
+            above. By default the search that the solvers register.
 
         Raises
         ------
@@ -276,6 +292,9 @@ class MultiOutputProblem(WeightedSamples):
             If no affine function is best, as for classes that affine scores separate.
         """
         check_outputs_exist(self)
+        least = least_sup(self)
+        if least is not None and (self.constrained or (oracle is None and not self.loss.smooth)):
+            return least(self)
         return (oracle or sup_oracle(self))(self, self.dual_point(self.affine_fit()))
 
     def check_network(self, network: Any, name: str = "network") -> None:

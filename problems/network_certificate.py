@@ -9,17 +9,16 @@ import numpy as np
 from .balance import Balance
 from .certificate import Certificate, Scope
 from .checks import Array
+from .claim import claim, target_rounding
 from .dual import duality_gap
 from .exact_fit_losses import BandLoss
 from .hinge_sums import MANY
 from .network import RidgeSpline
+from .rounding import UNIT_ROUNDOFF, gain_of_refit, resolution_of, spread_of, term_sizes
 from .sums import running_roundings
 
 if TYPE_CHECKING:
     from .problem import RadonTVProblem
-
-MOST_ROUNDING = 1e-9
-"""Part of the objective of the best constant that may be put down to rounding."""
 
 
 def certify_network(
@@ -31,7 +30,7 @@ def certify_network(
     dual_point: Array | None,
 ) -> Certificate:
     """Return the certificate; see `RadonTVProblem.certificate`."""
-    loss, tiny = problem.loss, np.finfo(float).tiny
+    loss = problem.loss
     with np.errstate(over="ignore", invalid="ignore"):
         primal = problem.objective(network)
     if not np.isfinite(primal) and not isinstance(loss, BandLoss):
@@ -67,25 +66,17 @@ def certify_network(
         radius,
         spare,
     )
-    resolved = resolution(problem, fitted)
-    if isinstance(loss, BandLoss):
-        # What rounding the targets moves D(t q) = t q.y - ... by.
-        unit = 8.0 * np.finfo(float).eps * float(np.abs(y).max())
-        resolved = max(resolved, unit * abs(proved.scale) * float(np.abs(own).sum()))
+    resolved = max(resolution(problem, fitted), target_rounding(loss, y, own, proved.scale))
     # q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
     least = -float(s @ loss.conjugate(y, np.zeros_like(y)))
-    if np.isfinite(primal):
-        lost = _gain_of_refit(problem, network, fitted, primal)
-        gap = max(float(min(proved.gap + lost, primal - least)), 0.0)
-        dual, relative = primal - gap, 0.0 if gap <= resolved else gap / max(abs(primal), tiny)
-    else:
-        gap = relative = np.inf
-        dual = max(problem.dual_value(proved.scale * q), least)
+    lost = _gain_of_refit(problem, network, fitted, primal) if np.isfinite(primal) else 0.0
+    dual_value = problem.dual_value(proved.scale * q)
+    made = claim(primal, proved.gap + lost, dual_value, least, resolved)
     return Certificate(
         primal=primal,
-        dual=dual,
-        gap=gap,
-        relative_gap=relative,
+        dual=made.dual,
+        gap=made.gap,
+        relative_gap=made.relative_gap,
         sup_bound=bound,
         sup_attained=attained,
         scope=scope,
@@ -111,41 +102,24 @@ def evaluation_error(problem: RadonTVProblem, network: RidgeSpline) -> Array:
     """
     sampling = problem.sampling
     targets, network = problem.without_offset(network)
-    X = np.abs(sampling.points)
-    a = np.abs(network.amplitudes)
-    terms = X @ (np.abs(network.coef) + a @ np.abs(network.weights))
-    terms += abs(network.intercept) + float(a @ np.abs(network.biases))
-    terms = np.abs(targets) + sampling.sizes(terms)
+    terms = np.abs(targets) + sampling.sizes(term_sizes(network, sampling.points))
     n, K = len(sampling.points), network.n_neurons
     added = len(terms) + K
     if problem.n_features == 1 and n * K > MANY:
         added = running_roundings(n) + running_roundings(K)
     count = added + problem.n_features + 7 + sampling.depth
-    error: Array = count * 0.5 * np.finfo(np.float64).eps * terms
+    error: Array = count * UNIT_ROUNDOFF * terms
     return error
 
 
 def resolution(problem: RadonTVProblem, network: RidgeSpline) -> float:
-    """Return the objective that rounding alone produces when the network is evaluated.
-
-    `Loss.resolution` of 8 e_i, e_i the error of `evaluation_error`: with residuals no larger
-    than e the terms of a gap add up to less than that. Never more than the
-    larger of 1e-9 sum_i s_i l(y_i, mean y) and what rounding of the size of the targets produces: a
-    network whose values rounding changes by more (huge terms that cancel, an offset that hides
-    the targets) has not been evaluated, and its gap must not count as 0.
-    """
+    """Return the objective that rounding alone produces; see `resolution_of`."""
     s, y, loss = problem.live_weights, problem.live_targets, problem.loss
-    error = evaluation_error(problem, network)
     # The intercept is a rounded number, too.
-    error = error + 0.5 * np.finfo(np.float64).eps * abs(network.intercept)
-    own = loss.resolution(s, 8.0 * error)
-    spread = 1.0
-    if loss.translates:
-        mean = float(y[0] + s @ (y - y[0]))
-        spread = float(s @ loss.value(y, np.full_like(y, mean)))
+    error = evaluation_error(problem, network) + UNIT_ROUNDOFF * abs(network.intercept)
     # Equal targets hide nothing: there a fit that is a few roundings off is exact.
-    targets = loss.resolution(s, (0.5 if spread > 0.0 else 4.0) * np.spacing(np.abs(y)))
-    return min(own, max(MOST_ROUNDING * spread, targets))
+    share = 0.5 if spread_of(loss, y, s) > 0.0 else 4.0
+    return resolution_of(loss, y, s, error, share * np.spacing(np.abs(y)))
 
 
 def _gain_of_refit(
@@ -154,9 +128,5 @@ def _gain_of_refit(
     """Return an upper bound of F(network) - F(fitted), rounding of both included."""
     targets, shifted = problem.without_offset(network)
     slope = problem.live_weights * problem.loss.gradient(targets, problem.sampling.values(shifted))
-    better = problem.objective(fitted)
-    if not better < np.inf:
-        return 0.0
-    rounding = 16 * np.finfo(float).eps * (abs(primal) + abs(better))
-    rounding += 2.0 * float(np.abs(slope) @ evaluation_error(problem, network))
-    return max(primal - better, 0.0) + rounding
+    error = evaluation_error(problem, network)
+    return gain_of_refit(primal, problem.objective(fitted), slope, error, 16)

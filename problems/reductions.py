@@ -25,8 +25,7 @@ from .checks import Array
 from .losses import Loss
 from .merged_rows import MergedRows, merge_rows, scale_of_rows
 from .network import RidgeSpline
-
-_UNIT_ROUNDOFF = 2.0**-53
+from .rounding import UNIT_ROUNDOFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +176,10 @@ class Reduction:
         """
         n_features = len(self.centre)
         largest = float(np.linalg.norm(self.X, axis=1).max(initial=0.0)) * self.x_scale
-        delta = self.residual + 2.0 * (n_features + 4) * _UNIT_ROUNDOFF * (
+        delta = self.residual + 2.0 * (n_features + 4) * UNIT_ROUNDOFF * (
             largest + 2.0 * float(np.linalg.norm(self.centre))
         )
-        scaled = bound * self.x_scale * self.y_scale * (1.0 + 8.0 * n_features * _UNIT_ROUNDOFF)
+        scaled = bound * self.x_scale * self.y_scale * (1.0 + 8.0 * n_features * UNIT_ROUNDOFF)
         return scaled + delta * float(np.abs(q).sum())
 
 

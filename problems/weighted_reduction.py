@@ -10,8 +10,7 @@ from .checks import Array
 from .network import RidgeSpline
 from .neuron_cost import WeightedNorm
 from .reductions import Reduction
-
-_UNIT_ROUNDOFF = 2.0**-53
+from .rounding import UNIT_ROUNDOFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class WeightedReduction(Reduction):
         given = {f.name: getattr(inner, f.name) for f in fields(Reduction)}
         condition = float(np.linalg.cond(cost.factor))
         largest = float(np.linalg.norm(cost.coordinates(X), axis=1).max(initial=0.0))
-        blur = 16.0 * X.shape[1] ** 2 * condition * _UNIT_ROUNDOFF * largest
+        blur = 16.0 * X.shape[1] ** 2 * condition * UNIT_ROUNDOFF * largest
         return cls(**given, cost=cost, blur=blur)
 
     def affine_values(self, X: Array) -> Array:

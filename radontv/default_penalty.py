@@ -10,6 +10,7 @@ from .problems import RadonTVProblem
 from .problems.exact_fit_losses import BandLoss
 from .problems.loss_base import Loss
 from .problems.multi_output import MultiOutputProblem
+from .solvers.kinds import sup_of_outputs
 from .solving import FitProblem
 
 Array = NDArray[np.float64]
@@ -23,9 +24,13 @@ def largest_alpha(problem: FitProblem) -> float:
 
     From there on the fit is affine. With constraints alpha is only a unit, which may be 1.
     """
-    if isinstance(problem.loss, BandLoss):
+    if _constrained(problem):
         return 1.0
-    return affine_from(problem) if isinstance(problem, RadonTVProblem) else problem.alpha_max()
+    if isinstance(problem, RadonTVProblem):
+        return affine_from(problem)
+    if isinstance(problem, MultiOutputProblem) and not problem.loss.smooth:
+        return problem.alpha_max(sup_of_outputs)
+    return problem.alpha_max()
 
 
 def alpha_for(problem: FitProblem, largest: float, ratio: float = DEFAULT_RATIO) -> float:
@@ -43,13 +48,18 @@ def alpha_for(problem: FitProblem, largest: float, ratio: float = DEFAULT_RATIO)
         alpha_max of the problem.
     ratio : float
     """
-    if isinstance(problem.loss, BandLoss):
+    if _constrained(problem):
         return 1.0  # alpha is only a unit
     length = np.sqrt(problem.s @ (problem.X**2).sum(axis=1))
     noise = 1e3 * np.finfo(np.float64).eps * float(_size_of_targets(problem) * length)
     if largest > noise:
         return float(ratio * largest)
     return noise or 1.0
+
+
+def _constrained(problem: FitProblem) -> bool:
+    """Return whether the loss, of one output or of each of several, is 0 or infinite."""
+    return isinstance(getattr(problem.loss, "one", problem.loss), BandLoss)
 
 
 def _size_of_targets(problem: FitProblem) -> float:

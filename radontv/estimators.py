@@ -33,8 +33,8 @@ class RadonTVRegressor(NetworkRegressor, FixedPenalty):
         y.
     output_norm : {"l2", "l1"}, default="l2"
         If y has several columns, what a neuron with amplitudes a_k costs: "l2", ||a_k||_2, lets
-        outputs share neurons; "l1", ||a_k||_1, sums the RTVs of the outputs. Only losses without
-        kinks and constraints allow several columns; their loss is the sum over outputs.
+        outputs share neurons; "l1", ||a_k||_1, sums the RTVs of the outputs. The loss is the sum
+        over outputs, and constraints have to be met by each of them.
     standardize : bool, default=True
         Give every feature weighted mean 0 and weighted standard deviation 1 first. The fit then
         does not depend on the units of the features. Constant features are only centred.

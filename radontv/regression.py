@@ -57,25 +57,11 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> TrainingData:
         """Return the rows of positive weight; targets are (n,), or (n, D) with D > 1."""
-        loss = self._loss()
-        poisson = isinstance(loss, PoissonLoss)
-        shape = () if loss.smooth and not poisson else np.asarray(y).shape
-        several = len(shape) == 2 and shape[1] > 1
-        if several and not loss.smooth:
-            raise ValueError(
-                f"y has {shape[1]} columns, and loss={loss.key!r} has kinks or constraints, which "
-                "is not possible with several outputs; use a smooth loss such as 'squared' or "
-                "'huber', or fit one model for each column (sklearn.multioutput."
-                "MultiOutputRegressor does)."
-            )
-        data = training_data(
-            self,
-            X,
-            y,
-            sample_weight,
-            reset=reset,
-            multi_output=loss.smooth and (several or not poisson),
-        )
+        several = True
+        if isinstance(self._loss(), PoissonLoss):
+            shape = np.asarray(y).shape
+            several = len(shape) == 2 and shape[1] > 1
+        data = training_data(self, X, y, sample_weight, reset=reset, multi_output=several)
         one_column = data.targets.ndim == 2 and data.targets.shape[1] == 1
         if reset:
             self._one_column = one_column
@@ -163,9 +149,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
         loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "name", "")
-        smooth = loss in ("squared", "huber") or getattr(self.loss, "smooth", False)
         # Columns of counts work too, but the tag stands for columns of any numbers.
-        tags.target_tags.multi_output = bool(smooth) and loss != "poisson"
+        tags.target_tags.multi_output = loss != "poisson"
         tags.target_tags.positive_only = loss == "poisson"
         return tags
 

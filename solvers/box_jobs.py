@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..problems.rounding import UNIT_ROUNDOFF
 from .frontier import Ints, root_boxes
-from .oracle import UNIT_ROUNDOFF, Array
+from .oracle import Array
 
 
 @dataclass(frozen=True)

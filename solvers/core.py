@@ -14,6 +14,7 @@ from ..problems.affine import AffineBasis
 from ..problems.affine_fit import fit_smooth, fit_with_multipliers, residual_size
 from ..problems.checks import Array
 from ..problems.envelope import Envelope, natural_width
+from ..problems.exact_fit_losses import strict
 from ..problems.losses import Loss
 from ..problems.measured_reduction import MeasuredAffine
 from ..problems.neuron_cost import L1Norm
@@ -101,7 +102,7 @@ class Core:
         Point of each row, or the matrix M of measurements; None if rows are points.
     alpha : float
     loss : Loss
-        The loss of the problem, for bounds.
+        The loss of the problem, for bounds; constraints with less slack.
     model : Loss
         The smooth loss that masters minimise: the same, or an `Envelope` of it.
     basis : AffineBasis
@@ -135,7 +136,7 @@ class Core:
         elif problem.skip == "affine":
             basis = AffineBasis.of(r.X if r.points is None else r.X[r.points], r.s)
         lift, l1 = float(problem.cost.free_bias), isinstance(problem.cost, L1Norm)
-        loss = problem.loss
+        loss = strict(problem.loss, problem.live_targets)
         return cls(r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, lift, l1).with_model()
 
     def with_model(self) -> Self:

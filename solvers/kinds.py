@@ -73,6 +73,13 @@ def sup_of_outputs(problem: MultiOutputProblem, Q: Array) -> float:
     return search_sup_outputs(problem, Q)
 
 
+def least_sup_of_outputs(problem: MultiOutputProblem) -> float:
+    """Return the least sup ||eta_Q0||: `MultiOutputProblem.alpha_max` for losses with kinks."""
+    from .vector.alpha_max import kinked_alpha_max_of_outputs
+
+    return kinked_alpha_max_of_outputs(problem)
+
+
 def sup_of_powers(problem: HigherOrderProblem, q: Array) -> float:
     """Return sup |eta_q|, the oracle of `HigherOrderProblem.alpha_max`."""
     from .power.proof import search_power_sup

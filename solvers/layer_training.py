@@ -126,7 +126,8 @@ def train_layers(
     Y : array-like of shape (n_samples, n_outputs)
         Targets; class codes (n_samples,) for loss="multinomial".
     loss : str or Loss, default="squared"
-        As for `MultiOutputProblem`. With several hidden layers classes need smoothed labels.
+        As for `MultiOutputProblem`. With several hidden layers it must be smooth, and classes
+        need smoothed labels.
     alpha : float
         Price > 0 of the path norm of every block.
     n_sweeps : int, default=5
@@ -181,9 +182,15 @@ def train_layers(
 def _check_minimum(problem: MultiOutputProblem, n_blocks: int) -> None:
     """Refuse losses without a minimum on features that separate: deep ones learn to.
 
-    One block is checked on its own data by `solve_multi_output`.
+    Inner blocks are also lowered along a gradient. One block is checked on its own data by
+    `solve_multi_output`.
     """
     one: Any = getattr(problem.loss, "one", problem.loss)
+    if n_blocks > 1 and not problem.loss.smooth:
+        raise ValueError(
+            f"loss={one.key!r} has kinks or constraints, which inner layers cannot be trained "
+            "with; choose a smooth loss such as 'huber' with a small delta."
+        )
     open_ended = one.name in ("multinomial", "logistic") and one.label_smoothing == 0.0
     open_ended |= one.name == "poisson" and bool((problem.live_targets == 0.0).any())
     if n_blocks > 1 and open_ended:

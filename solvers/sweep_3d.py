@@ -30,8 +30,9 @@ import time
 
 import numpy as np
 
+from ..problems.rounding import UNIT_ROUNDOFF
 from ._sweep_3d_kernels import LOOSE, sweep_anchors
-from .oracle import UNIT_ROUNDOFF, Array, SupBound, assemble, rounding_margin
+from .oracle import Array, SupBound, assemble, rounding_margin
 from .parallel import in_threads
 
 ANCHORS_PER_TASK = 2

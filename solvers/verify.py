@@ -293,7 +293,8 @@ def _notes(certificate: Certificate, kind: Kind, spared: float) -> list[str]:
         )
     if kind.loss.constrains:
         notes.append(
-            f"a constraint counts as met if it is missed by at most {slack_of(kind.y):.3g}; with "
+            f"a constraint counts as met if it is missed by at most "
+            f"{np.max(slack_of(kind.y)):.3g}; with "
             f"constraints met exactly, up to {spared:.1e} of the certificate's dual value may be "
             "owed to that. What was proved here is for constraints met exactly."
         )

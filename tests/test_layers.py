@@ -571,7 +571,7 @@ def test_bad_options(change: dict[str, Any], error: type[Exception], message: st
         ({"Y": np.zeros((4, 2))}, "Y has 2 outputs but the last of the layers 1"),
         ({"alpha": 0.0}, "alpha must be"),
         ({"n_sweeps": 0}, "n_sweeps must be"),
-        ({"loss": "absolute"}, "kinks"),
+        ({"layers": random_layers(2, 3, 3, 1), "loss": "absolute"}, "kinks"),
         ({"layers": random_layers(2, 3, 3, 1), "loss": "poisson"}, "no minimiser in a deep"),
     ],
 )

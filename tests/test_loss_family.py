@@ -164,6 +164,27 @@ def test_values_are_invariant_under_motions_scaling_and_permutation(loss: losses
         assert value_of(other) == pytest.approx(value, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("d", (1, 2))
+@pytest.mark.parametrize("offset", (0.0, 1e6))
+def test_constraints_are_met_whatever_rounding_does(d: int, offset: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, size=(40, 2))
+    X, y = (X - X.mean(axis=0)) / X.std(axis=0), np.abs(X[:, 0]) + 0.3 * X[:, 1] + offset
+    for k in range(12):
+        problem = RadonTVProblem(X[:, :d] * (1.0 + k * 1e-15), y, 1.0, loss="interpolation")
+        solution = solve(problem, tol=1e-4)
+        assert solution.status.solved, str(solution)
+        assert solution.certificate.relative_gap <= 1e-4
+
+
+@pytest.mark.parametrize("level", (0.1, 1e9 / 7.0))
+@pytest.mark.parametrize("loss", ("interpolation", "tube"))
+def test_constant_targets_are_met_by_a_constant(level: float, loss: str) -> None:
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    solution = solve(RadonTVProblem(X, np.full(30, level), 1.0, loss=loss), scope="global")
+    assert solution.status.solved and solution.certificate.primal == 0.0
+
+
 @pytest.mark.parametrize("loss", [x for x in ALL if x.translates], ids=lambda loss: loss.key)
 def test_affine_functions_added_to_the_targets_change_nothing(loss: losses.Loss) -> None:
     problem = make_problem(loss, 2, 7)

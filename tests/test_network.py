@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radontv.problems import RidgeSpline
+from radontv.problems.rounding import term_sizes
 
 
 @pytest.mark.parametrize(("d", "neurons"), [(1, 0), (1, 3), (4, 1), (3, 20)])
@@ -192,3 +193,18 @@ def test_equal_hyperplanes_merge_whatever_lies_between_them() -> None:
     weights = np.column_stack([first, [0.8, -0.8, 0.8]])
     network = RidgeSpline([1.0, 5.0, -1.0], weights, np.zeros(3), np.zeros(2))
     assert network.rtv == 5.0
+
+
+def test_sizes_of_terms_are_the_values_where_nothing_cancels() -> None:
+    f = random_network(3, 5, 0)
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    a, w, b = np.abs(f.amplitudes), np.abs(f.weights), np.abs(f.biases)
+    positive = RidgeSpline(a, w, -b, np.abs(f.coef), abs(f.intercept))
+    assert np.allclose(term_sizes(f, X), positive(np.abs(X)), rtol=1e-14, atol=0.0)
+    two = RidgeSpline(
+        np.column_stack([f.amplitudes, 3.0 * a]), f.weights, f.biases,
+        np.column_stack([f.coef, np.zeros(3)]), np.array([f.intercept, 2.0]),
+    )  # fmt: skip
+    other = RidgeSpline(3.0 * a, f.weights, f.biases, np.zeros(3), 2.0)
+    assert np.allclose(term_sizes(two, X)[:, 0], term_sizes(f, X), rtol=1e-14)
+    assert np.allclose(term_sizes(two, X)[:, 1], term_sizes(other, X), rtol=1e-14)

@@ -214,7 +214,7 @@ def test_dual_points_of_classes_keep_small_probabilities() -> None:
         ([0.0, 2.0], MultinomialLoss(n_classes=2), "n_classes is 2; raise it"),
         ([[0.0], [1.0]], "multinomial", "Y must have 1 dimension"),
         ([0.0, 1.0], "squared", "Y must have 2 dimension"),
-        ([[0.0], [1.0]], "absolute", "has kinks or constraints"),
+        ([[0.0], [1.0]], "hinge", "needs targets -1 and 1"),
         ([[0.0], [1.0]], "cubic", "is unknown; with several outputs"),
         ([[0.0], [-1.0]], "poisson", "needs counts"),
         (np.zeros((2, 0)), "squared", "0 columns"),

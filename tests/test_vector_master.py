@@ -57,7 +57,7 @@ def test_kernels_equal_the_scalar_ones_with_their_own_dual(kind: str) -> None:
     X = rng.standard_normal((20, 2)) if kind == "random" else tied_inputs(kind, 20, 2)
     core = VectorCore.of(MultiOutputProblem(X, outputs(X, 3), 0.01))
     neurons = random_neurons(core, 6, 1, anchored=True)
-    X, Q = core.inputs.X, core.state(neurons).Q
+    X, Q = core.inputs.X, core.state(neurons).q
     U, planes, (K, p) = neurons.direction, neurons.planes, neurons.planes.shape
 
     def empty() -> list[Any]:
@@ -124,7 +124,7 @@ def test_the_gradient_is_that_of_the_objective(loss: Any, norm: str) -> None:
     core = VectorCore.of(problem)
     neurons = random_neurons(core, 4, 2)
     state = core.state(neurons)
-    model = VectorMaster(core)._model(neurons, core.on_points(state.Q), state.root)
+    model = VectorMaster(core)._model(neurons, core.on_points(state.q), state.root)
     K, p = neurons.planes.shape
     count = model.turns.shape[2]
     assert len(model.gradient) == K * p + K * count
@@ -154,7 +154,7 @@ def test_the_hessian_is_that_of_the_objective_at_an_optimum(loss: Any) -> None:
     neurons = refit_vectors(core, neurons)
     state = core.state(neurons)
     master = VectorMaster(core)
-    model = master._model(neurons, core.on_points(state.Q), state.root)
+    model = master._model(neurons, core.on_points(state.q), state.root)
     faces_end, count = int(model.offsets[-1]), model.turns.shape[2]
 
     def objective(step: np.ndarray) -> float:
@@ -257,7 +257,7 @@ def test_refitted_amplitudes_are_stationary(loss: Any, norm: str) -> None:
     core = VectorCore.of(problem)
     given = random_neurons(core, 15, 4)
     fitted = refit_vectors(core, given)
-    Q = core.state(fitted).Q
+    Q = core.state(fitted).q
     eta = core.eta(Q, fitted.planes)
     if norm == "l2":
         np.testing.assert_allclose(eta, core.alpha * fitted.direction, atol=1e-9 * core.alpha)

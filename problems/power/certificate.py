@@ -12,13 +12,11 @@ from ..checks import Array
 from ..claim import claim, target_rounding
 from ..dual import duality_gap
 from ..exact_fit_losses import BandLoss
-from ..network_certificate import MOST_ROUNDING
+from ..rounding import UNIT_ROUNDOFF, gain_of_refit, resolution_of
 from .spline import PowerSpline
 
 if TYPE_CHECKING:
     from ..higher_order import HigherOrderProblem
-
-_UNIT_ROUNDOFF = 2.0**-53
 
 
 def certify_spline(
@@ -104,7 +102,7 @@ def evaluation_error(problem: HigherOrderProblem, network: PowerSpline) -> Array
     a monomial by (m - 1)(d + 4) u times its size; sums of c terms add c u times the sum of sizes.
     """
     X = problem.X[problem.live]
-    p, u = problem.degree, _UNIT_ROUNDOFF
+    p, u = problem.degree, UNIT_ROUNDOFF
     delta = (
         (problem.n_features + 2)
         * u
@@ -123,17 +121,12 @@ def evaluation_error(problem: HigherOrderProblem, network: PowerSpline) -> Array
 def resolution(problem: HigherOrderProblem, error: Array) -> float:
     """Return the objective that rounding alone produces, with errors from `evaluation_error`.
 
-    Never more than a 1e-9 part of the loss of the best constant, or than what rounding of the
-    size of the targets in each of the rank A_m terms of the polynomial, in its value and in the
-    targets produces: see `network_certificate.resolution`.
+    See `resolution_of`; targets are rounded in each of the rank A_m terms of the polynomial, in its
+    value and in themselves.
     """
-    s, y, loss = problem.live_weights, problem.live_targets, problem.loss
-    spread = 1.0
-    if loss.translates:
-        mean = float(y[0] + s @ (y - y[0]))
-        spread = float(s @ loss.value(y, np.full_like(y, mean)))
-    targets = loss.resolution(s, (problem.affine.size + 3) * _UNIT_ROUNDOFF * np.abs(y))
-    return min(loss.resolution(s, 8.0 * error), max(MOST_ROUNDING * spread, targets))
+    y = problem.live_targets
+    targets = (problem.affine.size + 3) * UNIT_ROUNDOFF * np.abs(y)
+    return resolution_of(problem.loss, y, problem.live_weights, error, targets)
 
 
 def _gain_of_refit(
@@ -142,10 +135,6 @@ def _gain_of_refit(
     """Return an upper bound of F(network) - F(fitted), rounding of both included."""
     X = problem.X[problem.live]
     slope = problem.live_weights * problem.loss.gradient(problem.live_targets, network(X))
-    better = problem.objective(fitted)
-    if not better < np.inf:
-        return 0.0
     count = len(slope) + network.n_neurons + 8
-    rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
-    rounding += 2.0 * float(np.abs(slope) @ evaluation_error(problem, network))
-    return max(primal - better, 0.0) + rounding
+    error = evaluation_error(problem, network)
+    return gain_of_refit(primal, problem.objective(fitted), slope, error, count)

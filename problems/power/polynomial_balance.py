@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..balance import CLEAR, ZERO, Balance
+from ..balance import Balance
 from ..checks import Array
 from .polynomial_basis import PolynomialBasis
 
@@ -19,27 +19,14 @@ left."""
 
 
 def balance_polynomials(problem: HigherOrderProblem, p: Array) -> Balance:
-    """Return the balance for pseudo-residuals p of the live rows.
+    """Return the balance for pseudo-residuals p of the live rows."""
+    s = problem.live_weights
 
-    Rows strictly inside the domain of l* move if they determine the projection; otherwise rows at
-    an end that is 0 become 0, and all others move, with a basis of their own.
-    """
-    basis, s = problem.affine, problem.live_weights
-    low, high = problem.loss.dual_interval(problem.live_targets)
-    clear = CLEAR * np.minimum(high - low, 1.0)
-    inner = (p >= low + clear) & (p <= high - clear)
-    everything = np.ones(len(p), dtype=bool)
-    if inner.all() or _least_eigenvalue(basis, s, inner) > LEAST_EIGENVALUE:
-        return Balance(basis, everything, inner)
-    zero = ZERO * np.minimum(high - low, 1.0)
-    used = ~(((low == 0.0) & (p <= zero)) | ((high == 0.0) & (p >= -zero)))
-    count = int(used.sum())
-    if 0 < count < len(p):
+    def basis_of_rows(used: np.ndarray) -> PolynomialBasis:
+        if not used.any():
+            return problem.affine
         rows = problem.X[problem.live][used]
-        basis = PolynomialBasis.of_order(rows, s[used] / s[used].sum(), problem.order)
-    return Balance(basis, used, np.ones(count, dtype=bool))
+        return PolynomialBasis.of_order(rows, s[used] / s[used].sum(), problem.order)
 
-
-def _least_eigenvalue(basis: PolynomialBasis, s: Array, rows: np.ndarray) -> float:
-    B = basis.columns
-    return float(np.linalg.eigvalsh((B * np.where(rows, s, 0.0)[:, None]).T @ B)[0])
+    interval = problem.loss.dual_interval(problem.live_targets)
+    return Balance.choose(problem.affine, s, interval, p, basis_of_rows, LEAST_EIGENVALUE)

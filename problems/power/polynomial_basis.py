@@ -8,9 +8,8 @@ import numpy as np
 
 from ..affine import AffineBasis
 from ..checks import Array
+from ..rounding import UNIT_ROUNDOFF
 from .polynomials import Ints, Polynomial, all_exponents, factors_of, monomials
-
-_UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class PolynomialBasis(AffineBasis):
             B = root * (V @ transform)
             transform = np.linalg.solve(np.linalg.cholesky(B.T @ B), transform.T).T
         rounding = _change(U, slip, factors)
-        rounding += (len(exponents) + 8) * _UNIT_ROUNDOFF * monomials(np.abs(U) + slip, factors)
+        rounding += (len(exponents) + 8) * UNIT_ROUNDOFF * monomials(np.abs(U) + slip, factors)
         return cls(
             affine.centre,
             V @ transform,

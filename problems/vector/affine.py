@@ -1,22 +1,41 @@
-"""The affine functions that fit several outputs best, for any smooth loss."""
+"""The affine functions that fit several outputs best, for any loss."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..affine_fit import MOST_STEPS, newton_step
+from ..affine_fit import MOST_STEPS, fit_free, fit_smooth, newton_step, residual_size
 from ..checks import Array
-from .losses import VectorLoss
+from .losses import SumOfOutputs, VectorLoss
+
+
+def fit_free_outputs(
+    loss: VectorLoss, T: Array, s: Array, offset: Array, B: Array, outputs: Array, theta: Array
+) -> tuple[Array, Array | None]:
+    """Return theta as in `fit_outputs` for any loss, and pseudo-residuals P (n, D) at kinks.
+
+    Output by output as `affine_fit.fit_free`; None stands for the P of smooth losses.
+    """
+    if not isinstance(loss, SumOfOutputs) or not loss.sharp(T, s):
+        return fit_outputs(loss, T, s, offset, B, outputs, theta), None
+    theta, P = np.array(theta), np.empty_like(T)
+    for c, y in enumerate(T.T):
+        one, own = loss.of_output(c), offset[:, c]
+        size = residual_size(one, y, s) or 1.0
+        theta[:, c], p = fit_free(one, y, s, own, B, theta[:, c], size)
+        P[:, c] = -one.gradient(y, own + B @ theta[:, c]) if p is None else p
+    return theta, P
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def fit_outputs(
     loss: VectorLoss, T: Array, s: Array, offset: Array, B: Array, outputs: Array, theta: Array
 ) -> Array:
-    """Return the minimiser theta of sum_i s_i l(t_i, offset_i + outputs theta^T B_i).
+    """Return the minimiser theta of sum_i s_i l(t_i, offset_i + outputs theta^T B_i), l smooth.
 
-    Exact for the squared loss (a second step removes rounding); otherwise Newton's method as in
-    `affine_fit.fit_smooth`, with the Hessian sum_i s_i B_i B_i^T x (outputs^T l''_i outputs).
+    Exact for the squared loss (a second step removes rounding). Other sums are fitted output by
+    output; the rest by Newton's method as in `affine_fit.fit_smooth`, with the Hessian
+    sum_i s_i B_i B_i^T x (outputs^T l''_i outputs).
 
     Parameters
     ----------
@@ -33,6 +52,12 @@ def fit_outputs(
         theta = B.T @ (s[:, None] * (T - offset)) @ outputs
         rest = T - offset - B @ theta @ outputs.T
         return theta + B.T @ (s[:, None] * rest) @ outputs
+    if isinstance(loss, SumOfOutputs):
+        fits = [
+            fit_smooth(loss.of_output(c), t, s, offset[:, c], B, theta[:, c])
+            for c, t in enumerate(T.T)
+        ]
+        return np.stack(fits, axis=1)
     z = offset + B @ theta @ outputs.T
     value = float(s @ loss.value(T, z))
     if not np.isfinite(value):

@@ -8,14 +8,14 @@ import numpy as np
 
 from ..certificate import Certificate, Scope
 from ..checks import Array
+from ..claim import claim, target_rounding
 from ..network import RidgeSpline
-from ..network_certificate import MOST_ROUNDING
+from ..rounding import UNIT_ROUNDOFF, gain_of_refit, resolution_of, term_sizes
+from .losses import SumOfOutputs
 from .projection import nearby_radius
 
 if TYPE_CHECKING:
     from ..multi_output import MultiOutputProblem
-
-_UNIT_ROUNDOFF = 2.0**-53
 
 
 class _Gap(NamedTuple):
@@ -35,30 +35,35 @@ def certify_outputs(
     dual_point: Array | None,
 ) -> Certificate:
     """Return the certificate; see `MultiOutputProblem.certificate`."""
-    loss, tiny = problem.loss, np.finfo(float).tiny
+    loss = problem.loss
     with np.errstate(over="ignore", invalid="ignore"):
         primal = problem.objective(network)
-    if not np.isfinite(primal):
+    if not np.isfinite(primal) and not problem.constrained:
         raise ValueError(
             f"the objective of the network is {primal}; it overflows, so rescale the network's "
             "amplitudes or the data."
         )
-    fitted = problem.refit_affine(network.merged())
+    fitted = network.merged()
+    if loss.smooth or dual_point is None:
+        fitted = problem.refit_affine(fitted)
+    T, s = problem.live_targets, problem.live_weights
     Q = problem.dual_point(fitted) if dual_point is None else problem.project(dual_point)
     values = problem.eta(Q, fitted.weights, fitted.biases)
     attained = max(float(problem.dual_norm(values).max(initial=0.0)), sup_attained or 0.0)
     proved = _duality_gap(problem, fitted, Q, values, max(float(sup_bound), attained))
     resolved = resolution(problem, fitted)
+    if isinstance(loss, SumOfOutputs):
+        resolved = max(resolved, target_rounding(loss.one, T, Q[problem.live], proved.scale))
     # Q = 0 is a dual point too: no objective is below sum_i s_i inf l(y_i, .).
-    T, s = problem.live_targets, problem.live_weights
     least = -float(s @ loss.conjugate(T, np.zeros_like(T)))
     lost = _gain_of_refit(problem, network, fitted, primal)
-    gap = max(float(min(proved.gap + lost, primal - least)), 0.0)
+    dual_value = problem.dual_value(proved.scale * Q)
+    made = claim(primal, proved.gap + lost, dual_value, least, resolved)
     return Certificate(
         primal=primal,
-        dual=primal - gap,
-        gap=gap,
-        relative_gap=0.0 if gap <= resolved else gap / max(abs(primal), tiny),
+        dual=made.dual,
+        gap=made.gap,
+        relative_gap=made.relative_gap,
         sup_bound=float(proved.bound),
         sup_attained=attained,
         scope=scope,
@@ -100,7 +105,7 @@ def _duality_gap(
     fit = s * loss.fenchel_gap(T, z, t * P)
     size = float(costs.sum() + np.abs(gains).sum() + np.abs(fit).sum())
     size += float(s @ np.abs(loss.value(T, z)))
-    rounding = (A.size + T.size + 8) * _UNIT_ROUNDOFF * size
+    rounding = (A.size + T.size + 8) * UNIT_ROUNDOFF * size
     slope = np.abs(s[:, None] * loss.gradient(T, z)) + np.abs(t * own)
     rounding += 2.0 * float((slope * evaluation_error(problem, network)).sum())
     rounding += float(s @ loss.fenchel_change(T, z, t * P, abs(t) * radius))
@@ -114,29 +119,18 @@ def evaluation_error(problem: MultiOutputProblem, network: RidgeSpline) -> Array
 
     (n + d + K + 8) u times the sum of the absolute values of the terms, u the unit roundoff.
     """
-    X = np.abs(problem.live_inputs)
-    terms = X @ np.abs(network.coef) + np.abs(network.intercept)
-    hidden = X @ np.abs(network.weights.T) + np.abs(network.biases)
-    terms += hidden @ np.abs(network.amplitudes) + np.abs(problem.live_targets)
+    X = problem.live_inputs
+    terms = np.abs(problem.live_targets) + term_sizes(network, X)
     count = len(X) + problem.n_features + network.n_neurons + 8
-    error: Array = count * _UNIT_ROUNDOFF * terms
+    error: Array = count * UNIT_ROUNDOFF * terms
     return error
 
 
 def resolution(problem: MultiOutputProblem, network: RidgeSpline) -> float:
-    """Return the objective that rounding alone produces when the network is evaluated.
-
-    As for one output: never more than 1e-9 of the objective of the best constant, or what
-    rounding the targets and an affine fit of them produces if that is more.
-    """
-    s, T, loss = problem.live_weights, problem.live_targets, problem.loss
-    own = loss.resolution(s, 8.0 * evaluation_error(problem, network))
-    spread = 1.0
-    if loss.translates:
-        mean = T[0] + s @ (T - T[0])
-        spread = float(s @ loss.value(T, np.broadcast_to(mean, T.shape)))
-    targets = loss.resolution(s, 4.0 * _UNIT_ROUNDOFF * np.abs(T))
-    return min(own, max(MOST_ROUNDING * spread, targets))
+    """Return the objective that rounding alone produces; see `resolution_of`."""
+    T, error = problem.live_targets, evaluation_error(problem, network)
+    targets = 4.0 * UNIT_ROUNDOFF * np.abs(T)
+    return resolution_of(problem.loss, T, problem.live_weights, error, targets)
 
 
 def _gain_of_refit(
@@ -145,10 +139,5 @@ def _gain_of_refit(
     """Return an upper bound of F(network) - F(fitted), rounding of both included."""
     values = network(problem.live_inputs)
     slope = problem.loss.gradient(problem.live_targets, values) * problem.live_weights[:, None]
-    better = problem.objective(fitted)
-    if not better < np.inf:
-        return 0.0
-    count = slope.size + network.n_neurons + 8
-    rounding = count * np.finfo(float).eps * (abs(primal) + abs(better))
-    rounding += 2.0 * float((np.abs(slope) * evaluation_error(problem, network)).sum())
-    return max(primal - better, 0.0) + rounding
+    error, count = evaluation_error(problem, network), slope.size + network.n_neurons + 8
+    return gain_of_refit(primal, problem.objective(fitted), slope, error, count)

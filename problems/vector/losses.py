@@ -11,7 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..affine_fit import residual_size
 from ..checks import Array, as_float_array, refuse_vanishing
+from ..envelope import Envelope
+from ..exact_fit_losses import BandLoss
 from ..loss_base import Loss
 from ..losses import LOSSES, get_loss
 
@@ -30,6 +33,11 @@ class VectorLoss(Protocol):
         ...
 
     @property
+    def smooth(self) -> bool:
+        """Whether dl/dz exists everywhere."""
+        ...
+
+    @property
     def translates(self) -> bool:
         """Whether l depends on t - z only."""
         ...
@@ -45,6 +53,10 @@ class VectorLoss(Protocol):
 
     def encode(self, Y: Array, live: np.ndarray) -> Array:
         """Return target rows (n, D); `live` says which samples count."""
+        ...
+
+    def sharp(self, T: Array, s: Array) -> bool:
+        """Return whether kinks decide for targets T: solvers then need multipliers."""
         ...
 
     def free_outputs(self, D: int) -> Array:
@@ -105,7 +117,7 @@ class VectorLoss(Protocol):
 
 
 class SumOfOutputs:
-    """sum_c l(t_ic, z_ic) for a smooth loss l of one output.
+    """sum_c l(t_ic, z_ic) for a loss l of one output.
 
     Parameters
     ----------
@@ -115,9 +127,17 @@ class SumOfOutputs:
 
     def __init__(self, one: Loss) -> None:
         self.one = one
-        self.key: str = one.key
-        self.quadratic, self.translates = one.quadratic, one.translates
+        self.quadratic, self.translates, self.smooth = one.quadratic, one.translates, one.smooth
         self.smoothness = one.smoothness
+
+    @property
+    def key(self) -> str:
+        """Name and parameters of the loss of one output."""
+        return self.one.key
+
+    def of_output(self, c: int) -> Loss:
+        """Return the loss of one output."""
+        return self.one.of_output(c) if isinstance(self.one, Envelope) else self.one
 
     def __repr__(self) -> str:
         return f"SumOfOutputs({self.one!r})"
@@ -134,6 +154,20 @@ class SumOfOutputs:
         """Return Y."""
         self.one.check_targets(Y[live].ravel())
         return Y
+
+    def check_feasible(self, X: Array, T: Array) -> None:
+        """Raise a ValueError if equal rows of X have targets that no function can meet."""
+        if not isinstance(self.one, BandLoss):
+            return
+        for c in range(T.shape[1]):
+            try:
+                self.one.check_feasible(X, T[:, c])
+            except ValueError as error:
+                raise ValueError(f"output {c}: {error}") from None
+
+    def sharp(self, T: Array, s: Array) -> bool:
+        """Return whether the loss of some output is, for the size of its residuals."""
+        return any(self.one.sharp(residual_size(self.one, t, s) or 1.0) for t in T.T)
 
     def free_outputs(self, D: int) -> Array:
         """Return the identity."""
@@ -211,12 +245,6 @@ def get_vector_loss(loss: Any) -> VectorLoss:
     if isinstance(loss, str) and loss == MultinomialLoss.name:
         return MultinomialLoss()
     if isinstance(loss, str) and loss not in LOSSES:
-        known = sorted([name for name, kind in LOSSES.items() if kind.smooth] + ["multinomial"])
+        known = sorted([*LOSSES, "multinomial"])
         raise ValueError(f"loss={loss!r} is unknown; with several outputs choose one of {known}.")
-    one = get_loss(loss)
-    if not one.smooth:
-        raise ValueError(
-            f"loss={one.key!r} has kinks or constraints, which is not supported with several "
-            "outputs; use a smooth one such as 'squared' or 'huber', or one problem per output."
-        )
-    return SumOfOutputs(one)
+    return SumOfOutputs(get_loss(loss))

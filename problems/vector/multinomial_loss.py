@@ -11,8 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import kl_div, log_softmax, logsumexp, softmax, xlogy
 
 from ..checks import Array, as_count, as_float_array
-
-_UNIT_ROUNDOFF = 2.0**-53
+from ..rounding import UNIT_ROUNDOFF
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class MultinomialLoss:
     n_classes: int | None = None
     name: ClassVar[str] = "multinomial"
     quadratic: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
     translates: ClassVar[bool] = False
     smoothness: ClassVar[float] = 0.5
 
@@ -83,6 +83,10 @@ class MultinomialLoss:
         targets = np.full((len(Y), count), rest)
         targets[np.arange(len(Y)), codes] = 1.0 - self.label_smoothing
         return targets
+
+    def sharp(self, T: Array, s: Array) -> bool:
+        """Return False."""
+        return False
 
     def free_outputs(self, D: int) -> Array:
         """Return an orthonormal basis (C, C - 1) of the scores of sum 0 (Helmert, 1876)."""
@@ -143,7 +147,7 @@ class MultinomialLoss:
         steep = np.maximum(np.abs(log - np.log(a + e)), np.abs(log - np.log(a - e)))
         moved = np.where(inner, radius * steep, np.abs(log) * radius - 2.0 * xlogy(r, r))
         level = np.abs(np.asarray(logsumexp(Z, axis=1))) + 1.0
-        rounding = 8.0 * (T.shape[1] + 4) * _UNIT_ROUNDOFF
+        rounding = 8.0 * (T.shape[1] + 4) * UNIT_ROUNDOFF
         total: Array = level * (np.abs(P.sum(axis=1)) + rounding)
         total += np.where(radius > 0.0, moved, 0.0).sum(axis=1)
         return total

@@ -19,9 +19,9 @@ import numpy as np
 from ..affine import AffineBasis
 from ..balance import CLEAR, LEAST_EIGENVALUE, ZERO, Balance
 from ..checks import Array
+from ..rounding import UNIT_ROUNDOFF
 from .losses import VectorLoss
 
-_UNIT_ROUNDOFF = 2.0**-53
 LEAST = 1e-13
 """Eigenvalues of the system below it are not used to project."""
 
@@ -122,7 +122,7 @@ def _tied_radius(
         for column in B.T:
             terms = (q * column).tolist() + (-away * column).tolist()
             rest += math.fsum(terms) ** 2
-        slack = (np.abs(q) + np.abs(away)) @ (basis.error + 4.0 * _UNIT_ROUNDOFF * np.abs(B))
+        slack = (np.abs(q) + np.abs(away)) @ (basis.error + 4.0 * UNIT_ROUNDOFF * np.abs(B))
         rest += float(slack @ slack) + 2.0 * math.sqrt(rest) * float(np.linalg.norm(slack))
     if rest == 0.0:
         return np.zeros_like(Q)
@@ -131,10 +131,10 @@ def _tied_radius(
     least = float(np.linalg.eigvalsh(_system(B, V, blocks, s))[0])
     size = float(np.linalg.norm(root * B))
     least -= 3.0 * float(np.linalg.norm(root * basis.error)) * size
-    least -= 4.0 * (len(Q) + 8) * count * _UNIT_ROUNDOFF * min(1.0, size * size)
+    least -= 4.0 * (len(Q) + 8) * count * UNIT_ROUNDOFF * min(1.0, size * size)
     if least <= 0.0:
         return np.full_like(Q, np.inf)
     length = np.linalg.norm(np.abs(B) + basis.error, axis=1) * math.sqrt(rest) / least
     diagonal = np.einsum("icc->ic", blocks)
-    radius: Array = 2.0 * diagonal * length[:, None] * (1.0 + 64.0 * count * _UNIT_ROUNDOFF)
+    radius: Array = 2.0 * diagonal * length[:, None] * (1.0 + 64.0 * count * UNIT_ROUNDOFF)
     return radius

@@ -4,7 +4,7 @@ Inputs are reduced as for one output (`reductions.reduce`): rows without weight 
 centre, rank, units. Targets:
 
 1. with the squared loss equal rows share their weighted mean target, at the price of a constant;
-2. targets lose their affine part if the loss depends on t - z;
+2. targets lose their affine part if the loss depends on t - z, and affine ones are left out;
 3. outputs are rotated, T = T' V^T, where that saves some and the norm of amplitudes is
    Euclidean: the part of a_k orthogonal to V changes no value that counts, and costs. V spans the
    rows of what is left of the targets (squared loss), or the scores of sum 0 (multinomial);
@@ -26,6 +26,9 @@ from ..regression_losses import SquaredLoss
 from .affine import fit_outputs
 from .losses import SumOfOutputs, VectorLoss
 
+ROUNDING = 64.0 * np.finfo(np.float64).eps
+"""Part of its largest entry up to which what an affine fit leaves of an output is 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class VectorReduction:
@@ -36,7 +39,7 @@ class VectorReduction:
     inputs : Reduction
         What was done to the inputs; its targets are zero.
     Y : ndarray of shape (n_rows, D') or (n_rows, D)
-        Reduced targets; in the outputs of the problem unless the loss is quadratic.
+        Reduced targets; for classes in the outputs of the problem.
     s : ndarray of shape (n_rows,)
     points : ndarray of shape (n_rows,) or None
         Row of X that each of them belongs to; None if there is one for each row of X in order.
@@ -168,6 +171,10 @@ def reduce_outputs(
         theta = fit_outputs(squared, T[live], s[live], zero, basis.columns, np.eye(D), start)
         coef, intercept = affine_of(basis, theta)
     rest = T[live] - (X[live] @ coef + intercept)
+    if loss.translates:
+        # What rounding leaves of affine targets must not pass for something to be fitted.
+        affine = np.abs(rest).max(axis=0) <= ROUNDING * np.abs(T[live]).max(axis=0)
+        rest = np.where(affine, 0.0, rest)
     inputs = reduce(X, np.zeros(len(X)), s, alpha, SquaredLoss())
     group = inputs.groups[live]
     points: np.ndarray | None = group
@@ -186,7 +193,7 @@ def reduce_outputs(
         groups = np.full(len(X), -1, dtype=np.intp)
         groups[live] = np.arange(len(rest))
     outputs = _rotation(loss, Y, mass, rotate)
-    if outputs is not None and loss.quadratic:
+    if outputs is not None and isinstance(loss, SumOfOutputs):
         Y = Y @ outputs
     y_scale = 1.0
     if loss.quadratic:
@@ -213,8 +220,14 @@ def affine_of(basis: AffineBasis, theta: Array) -> tuple[Array, Array]:
 
 
 def _rotation(loss: VectorLoss, Y: Array, s: Array, rotate: bool) -> Array | None:
-    """Return V (D, D') with fewer columns than outputs, None if there is none."""
+    """Return V (D, D') with fewer columns than outputs, None if there is none.
+
+    Kinks are those of single outputs: there V only leaves out outputs that are 0 already.
+    """
     D = Y.shape[1]
+    if isinstance(loss, SumOfOutputs) and not loss.quadratic:
+        live = np.flatnonzero(Y.any(axis=0)) if loss.translates else np.arange(D)
+        return np.eye(D)[:, live if len(live) else [0]] if len(live) < D else None
     if not rotate:
         return None
     if loss.quadratic:

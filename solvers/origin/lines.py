@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..oracle import UNIT_ROUNDOFF, Array
+from ...problems.rounding import UNIT_ROUNDOFF
+from ..oracle import Array
 from .rows import size_of
 
 TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-12)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...problems.rounding import UNIT_ROUNDOFF
 from ..frontier import Ints
-from ..oracle import MAX_WITNESSES, UNIT_ROUNDOFF, Array, SupBound
+from ..oracle import MAX_WITNESSES, Array, SupBound
 
 SAME = 1e-6
 """Distance of two directions below which the lower one is no separate witness."""

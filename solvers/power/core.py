@@ -8,6 +8,7 @@ import numpy as np
 
 from ...problems.checks import Array
 from ...problems.envelope import Envelope
+from ...problems.exact_fit_losses import strict
 from ...problems.higher_order import HigherOrderProblem
 from ...problems.power.polynomial_basis import PolynomialBasis
 from ...problems.power.polynomials import Polynomial
@@ -35,7 +36,7 @@ class PowerCore(Core):
     @classmethod
     def of_problem(cls, problem: HigherOrderProblem) -> PowerCore:
         """Return the core of a problem."""
-        r, loss = problem.reduction, problem.loss
+        r, loss = problem.reduction, strict(problem.loss, problem.live_targets)
         rows = r.X if r.points is None else r.X[r.points]
         basis = PolynomialBasis.of_order(rows, r.s, problem.order)
         core = cls(r.X, r.y, r.s, r.points, r.alpha, loss, loss, basis, order=problem.order)

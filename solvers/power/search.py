@@ -10,7 +10,7 @@ from ..parallel import count_threads, in_threads
 from ..pricing import Candidates
 from ._kernels import climb_all
 from .core import PowerCore
-from .sup import line_maxima
+from .line import line_maxima
 
 CHUNK = 16
 """Starts per task of a thread."""

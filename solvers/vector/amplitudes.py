@@ -120,7 +120,7 @@ def _proximal_newton(
         )
         move = target.vectors - A
         size = _norm(core, A)
-        eta = raw.T @ state.Q
+        eta = raw.T @ state.q
         promised = float((eta * move).sum()) - core.alpha * float(
             target.amplitude.sum() - size.sum()
         )
@@ -153,7 +153,7 @@ def _proximal_newton(
 
 def _residual(core: VectorCore, neurons: VectorNeurons, raw: Array, state: VectorState) -> float:
     """Return by how much the conditions u_k.eta_k = alpha, ||eta_k|| <= alpha are missed."""
-    eta = raw.T @ state.Q
+    eta = raw.T @ state.q
     own = (neurons.direction * eta).sum(axis=1) - core.alpha
     live = neurons.amplitude > 0.0
     over = core.dual_norm(eta) - core.alpha if core.shared else own
@@ -186,11 +186,11 @@ def _quadratic_step(
     """Return the minimiser of the quadratic model at `state`: of A = 0, or of the neurons."""
     A = neurons.vectors
     U = neurons.direction
-    linear = raw.T @ state.Q
+    linear = raw.T @ state.q
     if state.root is None:
         columns = core.inputs.without_affine(raw)
         gram = columns.T @ (columns * core.s[:, None])
-        linear = columns.T @ state.Q
+        linear = columns.T @ state.q
     elif core.shared:
         gram = _joint_gram(core, raw, state.root)
     else:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from ...problems import RidgeSpline
 from ...problems.affine import AffineBasis
+from ...problems.affine_fit import residual_size
 from ...problems.checks import Array
+from ...problems.envelope import Envelope, natural_width
+from ...problems.exact_fit_losses import strict
 from ...problems.multi_output import MultiOutputProblem
 from ...problems.regression_losses import SquaredLoss
-from ...problems.vector.affine import fit_outputs
-from ...problems.vector.losses import VectorLoss
+from ...problems.vector.affine import fit_free_outputs, fit_outputs
+from ...problems.vector.losses import SumOfOutputs, VectorLoss
 from ...problems.vector.reduction import affine_of
-from ..core import LEAST_CURVATURE, Core, Neurons
+from ..core import LEAST_CURVATURE, Core, Neurons, Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +73,17 @@ class VectorNeurons:
 
 
 class VectorState(NamedTuple):
-    """Objective with refitted affine part, dual point Q (n_rows, D), and a root of the curvature.
+    """Objective with refitted affine part, dual point q (n_rows, D), and a root of the curvature.
 
+    `value` is the objective of the model that masters minimise, `primal` that of the problem.
     `root` (n_rows, D, D) has root_i root_i^T = s_i d^2 l / dz^2, not less than a small part of
     the largest; None for the squared loss, where it is sqrt(s_i) I.
     """
 
     value: float
-    Q: Array
+    q: Array
     root: Array | None
+    primal: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +140,9 @@ class VectorCore:
         Reduced targets (squared loss).
     alpha : float
     loss : RotatedLoss
+        The loss of the problem, for bounds.
+    model : RotatedLoss
+        The smooth loss that masters minimise: the same, or the envelope of a sum over outputs.
     quadratic : bool
     free : ndarray of shape (D, D')
         Directions of the outputs of the affine part.
@@ -145,6 +153,7 @@ class VectorCore:
     Y: Array
     alpha: float
     loss: RotatedLoss
+    model: RotatedLoss
     quadratic: bool
     free: Array
     norm: str
@@ -158,10 +167,31 @@ class VectorCore:
         zero = np.zeros(len(r.s))
         inputs = Core(r.X, zero, r.s, r.points, r.alpha, squared, squared, basis)
         quadratic = problem.loss.quadratic
-        loss = RotatedLoss(problem.loss, r.Y, None if quadratic else r.outputs)
-        whole = quadratic or r.outputs is not None
+        summed = isinstance(problem.loss, SumOfOutputs)
+        loss = RotatedLoss(_strict(problem), r.Y, None if summed else r.outputs)
+        whole = summed or r.outputs is not None
         free = np.eye(r.n_outputs) if whole else problem.free_outputs
-        return cls(inputs, r.Y, r.alpha, loss, quadratic, free, problem.output_norm)
+        norm = problem.output_norm
+        core = cls(inputs, r.Y, r.alpha, loss, loss, quadratic, free, norm)
+        return core.around(*first_envelope(core)) if problem.loss.sharp(r.Y, r.s) else core
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The model of one output if it is an envelope of the loss."""
+        one = getattr(self.model.loss, "one", None)
+        return one if isinstance(one, Envelope) else None
+
+    @property
+    def terms(self) -> Terms:
+        """The loss as a sum of terms of one output, entries of arrays (n_rows, D) row by row."""
+        loss = self.loss.loss
+        assert isinstance(loss, SumOfOutputs)
+        return Terms(loss.one, self.loss.targets.ravel(), np.repeat(self.s, self.D))
+
+    def around(self, centre: Array, mu: float) -> Self:
+        """Return the core with the envelope of the loss around pseudo-residuals as its model."""
+        model = SumOfOutputs(Envelope(self.terms.loss, centre, mu))
+        return replace(self, model=replace(self.loss, loss=model))
 
     @property
     def n(self) -> int:
@@ -211,14 +241,17 @@ class VectorCore:
         if self.quadratic:
             residual = self.inputs.without_affine(self.Y - ridge)
             value = 0.5 * float(s @ (residual * residual).sum(axis=1)) + cost
-            return VectorState(value, s[:, None] * residual, None)
+            return VectorState(value, s[:, None] * residual, None, value)
         z = ridge + self.inputs.basis.columns @ self.affine_part(ridge) @ self.free.T
-        value = float(s @ self.loss.value(z)) + cost
-        blocks = self.loss.curvature(z)
-        top = float(np.einsum("icc->ic", blocks).max(initial=0.0)) or 1.0
+        model = self.model
+        value = float(s @ model.value(z)) + cost
+        primal = value if model is self.loss else float(s @ self.loss.value(z)) + cost
+        blocks = model.curvature(z)
+        top = float(np.einsum("icc->ic", blocks).max(initial=0.0))
+        top = top or min(model.loss.smoothness, 1.0)
         blocks = s[:, None, None] * (blocks + LEAST_CURVATURE * top * np.eye(self.D))
         root = np.asarray(np.linalg.cholesky(blocks), dtype=np.float64)
-        return VectorState(value, -s[:, None] * self.loss.gradient(z), root)
+        return VectorState(value, -s[:, None] * model.gradient(z), root, primal)
 
     def affine_part(self, ridge: Array) -> Array:
         """Return the coefficients theta (r, D') of the best affine part for ridge values."""
@@ -226,7 +259,7 @@ class VectorCore:
         if self.quadratic:
             theta: Array = B.T @ (self.s[:, None] * (self.Y - ridge))
             return theta + B.T @ (self.s[:, None] * (self.Y - ridge - B @ theta))
-        loss, start = self.loss, np.zeros((B.shape[1], self.free.shape[1]))
+        loss, start = self.model, np.zeros((B.shape[1], self.free.shape[1]))
         if self._start:
             # The last answer is a good start; it influences the result by rounding only.
             start = self._start[0]
@@ -283,3 +316,28 @@ class VectorCore:
         direction = np.zeros((len(k), self.D))
         direction[np.arange(len(k)), c] = np.sign(A[k, c])
         return VectorNeurons(direction, np.abs(A[k, c]), planes[k])
+
+
+def _strict(problem: MultiOutputProblem) -> VectorLoss:
+    """Return the loss, constraints of the outputs that the reduction keeps with less slack."""
+    if not isinstance(problem.loss, SumOfOutputs):
+        return problem.loss
+    kept, T = problem.reduction.outputs, problem.live_targets
+    return SumOfOutputs(strict(problem.loss.one, T if kept is None else T @ kept))
+
+
+def first_envelope(core: VectorCore) -> tuple[Array, float]:
+    """Return the P and mu of the first envelope, as `core.first_envelope` with one output."""
+    s, B = core.s, core.inputs.basis.columns
+    loss, T = core.loss.loss, core.loss.targets
+    one, zero = core.terms.loss, np.zeros_like(T)
+    if np.isfinite(np.subtract(*loss.dual_interval(T))).all():
+        size = max(residual_size(one, t, s) for t in T.T)
+        start = np.zeros((B.shape[1], core.D))
+        P = fit_free_outputs(loss, T, s, zero, B, core.free, start)[1]
+        assert P is not None
+        return P, natural_width(one, T, size)
+    Q = core.on_points(s[:, None] * core.inputs.without_affine(T))
+    largest = [core.inputs.largest_on_axes(np.ascontiguousarray(q)) for q in Q.T]
+    mu = 0.01 * float(core.dual_norm(np.array([largest]))[0]) / core.alpha
+    return zero, mu if mu > 0.0 else 1.0

@@ -63,7 +63,7 @@ class VectorMaster(SlidingNewton[VectorNeurons]):
         self, neurons: VectorNeurons, state: VectorState
     ) -> tuple[VectorNeurons, VectorState] | None:
         """Return neurons of a lower objective and their state, None if the step gave none."""
-        Q = self.core.on_points(state.Q)
+        Q = self.core.on_points(state.q)
         model = self._model(neurons, Q, state.root)
         delta, turn, length = self._direction(neurons, Q, model)
 

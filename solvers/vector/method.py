@@ -9,6 +9,7 @@ import numpy as np
 from ...problems import Certificate, RidgeSpline, Scope
 from ...problems.checks import Array
 from ...problems.multi_output import MultiOutputProblem
+from ..descent import Descent
 from ..method import BestBound, largest_neurons, most_columns, planes_of, sparse_or_dense
 from ..oracle import SupBound
 from ..proof_state import Watch
@@ -18,6 +19,7 @@ from .core import VectorCore, VectorNeurons
 from .master import VectorMaster
 from .merging import merge_vector_cells
 from .pricing import VectorCandidates, VectorPricing, as_columns
+from .restoration import meet_constraints
 from .sparsify import reduce_vectors
 
 SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.3, 0.02)
@@ -25,7 +27,7 @@ SLIDE_SIZES, SLIDE_GAPS = (400, 4000), (0.3, 0.02)
 0.3 on, and from 0.02 on with over 4000."""
 
 
-class VectorMethod:
+class VectorMethod(Descent[VectorCore, VectorNeurons]):
     """The network of a `MultiOutputProblem`; see `Method`. Proofs are in its original units."""
 
     def __init__(
@@ -38,34 +40,19 @@ class VectorMethod:
         random_state: int,
     ) -> None:
         self.problem, self.max_neurons, self.n_jobs = problem, max_neurons, n_jobs
-        self.core = VectorCore.of(problem)
-        self.master = VectorMaster(self.core)
-        self.pricing = VectorPricing(self.core, n_jobs=n_jobs, random_state=random_state)
-        self.neurons = VectorNeurons.none(self.core.d, self.core.D)
+        core = VectorCore.of(problem)
+        self.master = VectorMaster(core)
+        self.pricing = VectorPricing(core, n_jobs=n_jobs, random_state=random_state)
+        neurons = VectorNeurons.none(core.d, core.D)
         if warm_start is not None:
-            lowered = self.core.from_network(problem.reduction.lower_network(warm_start))
-            self.neurons = refit_vectors(self.core, lowered)
-        self.state = self.core.state(self.neurons)
+            lowered = core.from_network(problem.reduction.lower_network(warm_start))
+            neurons = refit_vectors(core, lowered)
+        super().__init__(core, neurons)
         self.unit = problem.reduction.y_scale**2
         self.constant = problem.reduction.constant
         self.sup_unit = problem.reduction.unit
         self.resolution = problem.resolution(problem.affine_fit())
         self.size, self.exact = self.core.n * max(self.core.D, 1), self.core.d <= 2
-
-    @property
-    def primal(self) -> float:
-        """Objective."""
-        return self.state.value
-
-    @property
-    def value(self) -> float:
-        """Objective."""
-        return self.state.value
-
-    @property
-    def q(self) -> Array:
-        """Dual point of the current neurons, shape (n_rows, D)."""
-        return self.state.Q
 
     def search(self, q: Array, n_starts: int, budget: float | None) -> VectorCandidates:
         """Return local maxima of ||eta_Q||."""
@@ -76,15 +63,20 @@ class VectorMethod:
         return float(self.core.dual_norm(self.core.eta(q, planes)).max(initial=0.0))
 
     def move_on(self, sup: float, bound: float, idle: int) -> bool:
-        """Return False: losses with several outputs are smooth."""
-        return False
+        """Move the envelope on; constraints that its minimiser nearly meets are met."""
+        neurons, q, moved = self.neurons, self.q, super().move_on(sup, bound, idle)
+        self.master.core = self.core
+        if moved and self.problem.constrained:
+            core, met = meet_constraints(self.core, neurons, q)
+            self.keep(core, met, core.state(met))
+        return moved
 
     def improve(self, found: VectorCandidates, bound: float, gap: float) -> bool:
         """Add the violated columns, refit, slide; the objective never rises."""
         core = self.core
         most = most_columns(len(self.neurons), self.max_neurons)
         new = as_columns(core, self.q, found, most)
-        distance = gap * max(abs(self.value), 1e-300)
+        distance = self.distance(bound, gap)
         joined = refit_vectors(core, self.neurons.join(new), 0.05 * distance)
         if self.max_neurons is not None and len(joined) > self.max_neurons:
             kept = largest_neurons(joined.amplitude, self.max_neurons)
@@ -94,7 +86,7 @@ class VectorMethod:
             slid = self._slide(neurons, distance)
             state = core.state(slid)
             if state.value < self.value:
-                self.neurons, self.state = slid, state
+                self.accept(slid, state)
                 return True
         return False
 
@@ -142,14 +134,15 @@ class VectorMethod:
         return VectorCandidates(values, outputs, planes, float(values.max(initial=0.0)))
 
     def network(self) -> RidgeSpline:
-        """Return the network, sparse, in original units."""
-        sparse = self._raised(reduce_vectors(self.core, self.neurons))
-        return sparse_or_dense(self.problem, sparse, self._raised(self.neurons))
+        """Return the best network, sparse, in original units."""
+        _, core, neurons = self.best
+        sparse = self._raised(core, reduce_vectors(core, neurons))
+        return sparse_or_dense(self.problem, sparse, self._raised(core, neurons))
 
-    def _raised(self, neurons: VectorNeurons) -> RidgeSpline:
-        """Return the neurons in original units, one per plane, affine part refitted."""
-        raised = self.problem.reduction.raise_network(self.core.to_network(neurons))
-        return self.problem.refit_affine(raised.merged())
+    def _raised(self, core: VectorCore, neurons: VectorNeurons) -> RidgeSpline:
+        """Return the neurons in original units, one per plane, smooth losses refitted."""
+        raised = self.problem.reduction.raise_network(core.to_network(neurons)).merged()
+        return self.problem.refit_affine(raised) if self.problem.loss.smooth else raised
 
     def certificate(self, network: RidgeSpline, best: BestBound) -> Certificate:
         """Return the certificate of a network for the best dual point."""

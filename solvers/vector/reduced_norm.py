@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..oracle import UNIT_ROUNDOFF, Array, SupBound
+from ...problems.rounding import UNIT_ROUNDOFF
+from ..oracle import Array, SupBound
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..oracle import UNIT_ROUNDOFF, Array, SupBound, assemble_valued, null_space_defect
+from ...problems.rounding import UNIT_ROUNDOFF
+from ..oracle import Array, SupBound, assemble_valued, null_space_defect
 from ..sweep import MOST_PLANES, around_anchors, peaks
 from ._kernels import sweep_anchors
 

@@ -80,10 +80,13 @@ def formula_of(loss: Any) -> Formula:
     return _MADE[name](one)
 
 
-def slack_of(y: Array) -> float:
-    """Return the residual up to which a constraint counts as met."""
-    size = float(np.abs(y - y.mean()).max(initial=0.0)) if y.size else 0.0
-    return FIT * size + 128.0 * 2.0**-53 * float(np.abs(y).max(initial=0.0))
+def slack_of(y: Array) -> Array:
+    """Return the residual up to which a constraint counts as met, for each column of targets."""
+    if y.size == 0:
+        return np.zeros(y.shape[1:])
+    size = np.abs(y - y.mean(axis=0)).max(axis=0)
+    slack: Array = FIT * size + 128.0 * 2.0**-53 * np.abs(y).max(axis=0)
+    return slack
 
 
 def _interval(low: float, high: float) -> Callable[[Array], Terms]:
