@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
+from .clipped_fit import fit_clipped
 from .envelope import Envelope, natural_width
 from .loss_base import Loss
+from .proximal import ClippedLine
 
 MOST_STEPS = 200
 MOST_UPDATES = 100
@@ -17,7 +19,7 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
     """Return the minimiser theta of sum_i s_i l(y_i, offset_i + (B theta)_i), l smooth.
 
     Newton's method with a growing ridge where the curvature vanishes, and backtracking. It ends
-    where the gradient is rounding or no step lowers the objective.
+    where the gradient is rounding or no step lowers the objective. Envelopes go to `fit_clipped`.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def fit_smooth(loss: Loss, y: Array, s: Array, offset: Array, B: Array, theta: A
     """
     if B.shape[1] == 0:
         return theta
+    if isinstance(loss, Envelope) and isinstance(loss.loss, ClippedLine):
+        return fit_clipped(loss.loss, loss.centre, loss.mu, y, s, offset, B, theta)
     z = offset + B @ theta
     value, plain = float(s @ loss.value(y, z)), float(s @ loss.value(y, offset))
     if not value <= plain:

@@ -10,6 +10,7 @@ from scipy.special import expit, kl_div, xlogy
 
 from .checks import Array
 from .loss_base import BaseLoss, inside, refuse
+from .proximal import ClippedLine
 
 
 class MarginLoss(BaseLoss):
@@ -109,7 +110,7 @@ class LogisticLoss(MarginLoss):
 
 
 @dataclass(frozen=True)
-class HingeLoss(MarginLoss):
+class HingeLoss(ClippedLine, MarginLoss):
     """max(0, 1 - y z), the loss of support vector machines (Cortes and Vapnik, 1995)."""
 
     name: ClassVar[str] = "hinge"
@@ -144,15 +145,6 @@ class HingeLoss(MarginLoss):
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return |1 - m| radius."""
         return np.abs(1.0 - y * z) * radius
-
-    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
-        """Return y clip((1 - y v) / mu, 0, 1)."""
-        return y * np.clip((1.0 - y * v) / mu, 0.0, 1.0)
-
-    def at_kink(self, y: Array, p: Array) -> np.ndarray:
-        """Return 0 < y p < 1."""
-        inner: np.ndarray = (p != 0.0) & (np.abs(p) < 1.0)
-        return inner
 
 
 @dataclass(frozen=True)

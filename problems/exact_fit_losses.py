@@ -13,6 +13,7 @@ import numpy as np
 
 from .checks import Array, as_positive
 from .loss_base import Loss, inside
+from .proximal import ClippedLine
 from .regression_losses import ResidualLoss
 
 FIT = 1e-9
@@ -32,7 +33,7 @@ def slacks(y: Array) -> Array:
     return found
 
 
-class BandLoss(ResidualLoss):
+class BandLoss(ClippedLine, ResidualLoss):
     """0 where |y - z| is at most the radius of a subclass, infinite elsewhere."""
 
     smooth: ClassVar[bool] = False
@@ -42,6 +43,11 @@ class BandLoss(ResidualLoss):
     def radius(self) -> float:
         """Residual up to which the constraint is met."""
         raise NotImplementedError
+
+    @property
+    def zone(self) -> float:
+        """The radius."""
+        return self.radius
 
     def slack(self, y: Array) -> Array:
         """Return the excess over the radius that counts as none, for each column of targets."""
@@ -96,16 +102,6 @@ class BandLoss(ResidualLoss):
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return (|r| + epsilon) radius."""
         return (np.abs(y - z) + self.radius) * radius
-
-    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
-        """Return sign(r) max(|r| - epsilon, 0) / mu, r = y - v."""
-        r: Array = y - v
-        return np.sign(r) * np.maximum(np.abs(r) - self.radius, 0.0) / mu
-
-    def at_kink(self, y: Array, p: Array) -> np.ndarray:
-        """Return p != 0; a tube of radius 0 is a kink all along."""
-        kink: np.ndarray = (p != 0.0) | (self.radius == 0.0)
-        return kink
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from .checks import Array, as_positive
 from .loss_base import BaseLoss, inside
+from .proximal import ClippedLine
 
 
 class ResidualLoss(BaseLoss):
@@ -65,7 +66,7 @@ class SquaredLoss(ResidualLoss):
 
 
 @dataclass(frozen=True)
-class HuberLoss(ResidualLoss):
+class HuberLoss(ClippedLine, ResidualLoss):
     """1/2 r^2 for |r| <= delta, else delta |r| - delta^2 / 2 (Huber, 1964).
 
     Seen from residuals far larger than delta it is delta |r|, and its smooth bottom a kink.
@@ -78,6 +79,7 @@ class HuberLoss(ResidualLoss):
 
     delta: float = 1.0
     name: ClassVar[str] = "huber"
+    softness: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", as_positive("delta", self.delta))
@@ -85,14 +87,6 @@ class HuberLoss(ResidualLoss):
     def sharp(self, size: float) -> bool:
         """Return delta < size / 50."""
         return 50.0 * self.delta < size
-
-    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
-        """Return clip((y - v) / (1 + mu), -delta, delta)."""
-        return np.clip((y - v) / (1.0 + mu), -self.delta, self.delta)
-
-    def multiplier_slope(self, y: Array, p: Array, mu: float) -> Array:
-        """Return 1 / (1 + mu) for |p| < delta, else 0."""
-        return np.where(np.abs(p) < self.delta, 1.0 / (1.0 + mu), 0.0)
 
     def value(self, y: Array, z: Array) -> Array:
         """Return 1/2 c^2 + delta (|r| - |c|), c = clip(r, -delta, delta)."""
@@ -127,7 +121,7 @@ class HuberLoss(ResidualLoss):
         return np.abs(y - z - p) * radius + 0.5 * radius * radius
 
 
-class TwoSlopeLoss(ResidualLoss):
+class TwoSlopeLoss(ClippedLine, ResidualLoss):
     """max(low r, high r) with the slopes low < 0 < high of a subclass."""
 
     smooth: ClassVar[bool] = False
@@ -173,15 +167,6 @@ class TwoSlopeLoss(ResidualLoss):
         """Return |r| radius."""
         return np.abs(y - z) * radius
 
-    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
-        """Return clip((y - v) / mu, low, high)."""
-        return np.clip((y - v) / mu, *self._ends)
-
-    def at_kink(self, y: Array, p: Array) -> np.ndarray:
-        """Return low < p < high."""
-        low, high = self._ends
-        return (p > low) & (p < high)
-
 
 @dataclass(frozen=True)
 class QuantileLoss(TwoSlopeLoss):
@@ -218,7 +203,7 @@ class AbsoluteLoss(TwoSlopeLoss):
 
 
 @dataclass(frozen=True)
-class EpsilonInsensitiveLoss(ResidualLoss):
+class EpsilonInsensitiveLoss(ClippedLine, ResidualLoss):
     """max(|r| - epsilon, 0), the loss of support vector regression (Vapnik, 1995).
 
     Parameters
@@ -234,6 +219,11 @@ class EpsilonInsensitiveLoss(ResidualLoss):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "epsilon", as_positive("epsilon", self.epsilon))
+
+    @property
+    def zone(self) -> float:
+        """Residual up to which the loss is 0."""
+        return self.epsilon
 
     def value(self, y: Array, z: Array) -> Array:
         """Return max(|r| - epsilon, 0)."""
@@ -271,13 +261,3 @@ class EpsilonInsensitiveLoss(ResidualLoss):
     def fenchel_change(self, y: Array, z: Array, p: Array, radius: Array) -> Array:
         """Return (|r| + epsilon) radius."""
         return (np.abs(y - z) + self.epsilon) * radius
-
-    def multiplier(self, y: Array, v: Array, mu: float) -> Array:
-        """Return sign(r) clip((|r| - epsilon) / mu, 0, 1), r = y - v."""
-        r: Array = y - v
-        return np.sign(r) * np.clip((np.abs(r) - self.epsilon) / mu, 0.0, 1.0)
-
-    def at_kink(self, y: Array, p: Array) -> np.ndarray:
-        """Return 0 < |p| < 1."""
-        inner: np.ndarray = (p != 0.0) & (np.abs(p) < 1.0)
-        return inner

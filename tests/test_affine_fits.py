@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import HuberRegressor, LogisticRegression, PoissonRegressor
 from sklearn.linear_model import QuantileRegressor as LinearQuantiles
-from test_losses import ALL, EVERY_FINITE, EVERY_KINKED, FINITE, targets
+from test_losses import ALL, EVERY_FINITE, EVERY_KINKED, FINITE, KINKED, targets
 
 from radontv.problems import RadonTVProblem, losses
 from radontv.problems.affine import AffineBasis
@@ -117,6 +119,51 @@ def test_multipliers_prove_the_fit(loss: losses.Loss) -> None:
     low, high = loss.dual_interval(y)
     assert ((low <= p) & (p <= high)).all()
     assert 0.0 <= float(s @ loss.fenchel_gap(y, z, p)) <= 1e-9 * np.abs(y).max()
+
+
+class Plain:
+    """An envelope that `fit_smooth` does not know: damped Newton is the twin of the kernel."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.value, self.gradient = envelope.value, envelope.gradient
+        self.curvature, self.smoothness = envelope.curvature, envelope.smoothness
+
+
+@pytest.mark.parametrize("loss", [*KINKED, losses.HuberLoss(0.1)], ids=lambda loss: loss.key)
+@pytest.mark.parametrize("mu", [1e-4, 0.1, 10.0])
+@pytest.mark.parametrize("start", [0.0, 1.0, 1e6])
+def test_clipped_fits_agree_with_damped_newton(loss: Any, mu: float, start: float) -> None:
+    X, y, s = data(loss)
+    rng = np.random.default_rng(3)
+    B, offset = AffineBasis.of(X, s).columns, 0.3 * rng.standard_normal(len(y))
+    low, high = (np.clip(end, -3.0, 3.0) for end in loss.dual_interval(y))
+    for part in (rng.uniform(size=len(y)), np.zeros(len(y)), np.ones(len(y))):
+        envelope = Envelope(loss, low + part * (high - low), mu)
+        theta = start * rng.standard_normal(B.shape[1])
+        found = fit_smooth(envelope, y, s, offset, B, theta)
+        slope = B.T @ (s * envelope.gradient(y, offset + B @ found))
+        size = np.abs(B).T @ (s * np.abs(envelope.gradient(y, offset + B @ found)))
+        assert (np.abs(slope) <= 1e-9 * size + 1e-11 * (1.0 + 1e-3 / mu)).all()
+        twin: Any = Plain(envelope)
+        other = fit_smooth(twin, y, s, offset, B, np.zeros(B.shape[1]))
+        best, value = (float(s @ envelope.value(y, offset + B @ theta)) for theta in (other, found))
+        assert value <= best + 1e-9 * (1.0 + abs(best))
+
+
+def test_clipped_fits_without_curvature_or_rows_that_pull() -> None:
+    # All p are clipped at the start, and a row of huge weight on the other side.
+    X, y = np.arange(6.0)[:, None], np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e3])
+    for s in (np.full(6, 1 / 6), np.array([1e-9, 1e-9, 1e-9, 1e-9, 1e-9, 1.0 - 5e-9])):
+        B = AffineBasis.of(X, s).columns
+        envelope = Envelope(losses.AbsoluteLoss(), np.zeros(6), 1e-2)
+        theta = fit_smooth(envelope, y, s, np.zeros(6), B, np.full(2, 1e9))
+        p = envelope.multipliers(y, B @ theta)
+        assert np.abs(B.T @ (s * p)).max() <= 1e-9 * (np.abs(B).T @ s).max()
+    line = np.arange(3.0)
+    exact = Envelope(losses.InterpolationLoss(), np.zeros(3), 0.5)
+    B = AffineBasis.of(line[:, None], np.full(3, 1 / 3)).columns
+    theta = fit_smooth(exact, 2.0 * line + 1.0, np.full(3, 1 / 3), np.zeros(3), B, np.zeros(2))
+    np.testing.assert_allclose(B @ theta, 2.0 * line + 1.0, rtol=1e-14)
 
 
 @pytest.mark.parametrize("loss", [losses.AbsoluteLoss(), losses.HingeLoss()], ids=["abs", "hinge"])

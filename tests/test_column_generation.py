@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vector_helpers import gaussian_outputs
 from radontv.problems import Certificate, RadonTVProblem, Scope
 from radontv.problems.neuron_cost import L1Norm, NoBias
 from radontv.solvers import Event, Status, proof_state, prove, solve
-from radontv.solvers.column_generation import MOST_IDLE, ColumnGeneration
+from radontv.solvers.column_generation import MOST_IDLE, MOST_RUNS, ColumnGeneration
 from radontv.solvers.oracle import SupBound
 from radontv.solvers.pricing import Candidates
 from radontv.solvers.solution import Solution
@@ -169,6 +170,33 @@ def test_a_full_network_that_gains_nothing_ends_it() -> None:
     found = run(toy, "global")
     assert found.status is Status.MAX_NEURONS and found.n_iter == 3
     assert found.certificate.scope is Scope.GLOBAL
+
+
+class Lossy(Toy):
+    """Its networks lose some of their gap on the way to original units."""
+
+    lost: tuple[float, ...] = ()
+
+    def certificate(self, network: str, best: Any) -> Certificate:
+        made = super().certificate(network, best)
+        lost = self.lost[min(len(self.asked), len(self.lost)) - 1]
+        return replace(made, relative_gap=made.relative_gap + lost)
+
+
+def test_what_is_lost_in_original_units_is_made_up_for() -> None:
+    toy = Lossy([1.0], [])
+    toy.lost = (5e-4,)
+    found = run(toy)
+    assert found.status is Status.SOLVED and found.certificate.relative_gap <= 1e-3
+    assert len(toy.asked) == 2 and found.n_iter > 10
+
+
+def test_the_best_certificate_is_kept() -> None:
+    toy = Lossy([1.0], [])
+    toy.lost = (2e-3, 1e-2, 1e-1)
+    found = run(toy)
+    assert found.status is Status.STALLED and len(toy.asked) == MOST_RUNS
+    assert found.certificate.relative_gap < 3e-3
 
 
 @pytest.mark.parametrize("presses", [1, 2])
