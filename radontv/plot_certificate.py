@@ -34,7 +34,8 @@ def plot_certificate(
     """Draw |eta(w, b)| / alpha and mark the neurons, where it must touch 1.
 
     eta(w, b) = sum_i q_i relu(w.x_i - b) for the dual point q of the network. The network is
-    optimal if |eta| <= alpha everywhere and eta(w_k, b_k) = alpha sign(a_k) at its neurons.
+    optimal if |eta| <= alpha everywhere and eta(w_k, b_k) = alpha sign(a_k) at its neurons. If
+    the loss has kinks q does not follow from the network, and that of the certificate is drawn.
     (w, b) and (-w, -b) have the same eta and are shown once.
 
     One input: the curve eta(b) / alpha. Two inputs: a map over the angle of w and the offset b.
@@ -49,7 +50,8 @@ def plot_certificate(
         In the units of `problem`.
     ax : matplotlib Axes, default=None
     certificate : Certificate, default=None
-        If given, its gap and scope are written above the picture.
+        If given, its gap and scope are written above the picture. Losses with kinks need one: its
+        dual point is that of the picture.
     feature_names : sequence of str, default=None
     inputs : str, default="inputs"
         What the offsets are measured in, for example "standardised inputs".
@@ -60,6 +62,8 @@ def plot_certificate(
     """
     merged = network.merged()
     q = problem.dual_point(network)
+    if not problem.loss.smooth and certificate is not None and certificate.dual_point is not None:
+        q = problem.project(certificate.dual_point)
     names = feature_names or [f"input {k + 1}" for k in range(problem.n_features)]
     names = [f"'{plain(name)}'" for name in names]
     if problem.n_features == 1:
@@ -197,7 +201,7 @@ def _draw_slice(
     certificate: Certificate | None,
 ) -> Any:
     """Draw the map of one plane of directions, and say how little or how much it shows."""
-    plane, share = slice_plane(problem, network)
+    plane, share = slice_plane(problem, network, q)
     ax = _draw_map(ax, problem, network, q, plane)
     inside = int((((network.weights @ plane) ** 2).sum(axis=1) > 0.999).sum())
     lines = [f"A slice: directions w in one plane of the {problem.n_features}-dimensional space"]

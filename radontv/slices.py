@@ -24,7 +24,7 @@ def profile(projections: Array, q: Array, offsets: Array) -> Array:
     return np.interp(offsets, knots, moment - mass * knots, left=0.0, right=0.0)
 
 
-def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, float]:
+def slice_plane(problem: RadonTVProblem, network: RidgeSpline, q: Array) -> tuple[Array, float]:
     """Return an orthonormal basis (d, 2) of a plane of directions, and its share of the mass.
 
     The plane contains the neuron with the largest |a_k|, and that second neuron for which
@@ -38,7 +38,7 @@ def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, f
     axes = np.linalg.eigh(centred.T @ centred)[1].T[::-1]
     order = np.argsort(-np.abs(network.amplitudes), kind="stable")
     mass = np.abs(network.amplitudes)
-    first = network.weights[order[0]] if len(order) else steepest(problem, network, axes[0])
+    first = network.weights[order[0]] if len(order) else steepest(problem, q, axes[0])
     best, best_share = None, -1.0
     for second in [*network.weights[order[1:]], *axes[:2]]:
         rest = second - (first @ second) * first
@@ -54,13 +54,13 @@ def slice_plane(problem: RadonTVProblem, network: RidgeSpline) -> tuple[Array, f
     return best, best_share
 
 
-def steepest(problem: RadonTVProblem, network: RidgeSpline, otherwise: Array) -> Array:
+def steepest(problem: RadonTVProblem, q: Array, otherwise: Array) -> Array:
     """Return the direction of the largest |eta| that a search finds; if none, `otherwise`."""
     core, reduction = Core.of(problem), problem.reduction
-    q = core.on_points(reduction.reduce_dual(problem.dual_point(network)))
-    if core.d == 0 or not q.any():
+    reduced = core.on_points(reduction.reduce_dual(q))
+    if core.d == 0 or not reduced.any():
         return otherwise
-    planes = Pricing(core).search(q, Neurons.none(core.d), STARTS).planes[:1]
+    planes = Pricing(core).search(reduced, Neurons.none(core.d), STARTS).planes[:1]
     if not len(planes):
         return otherwise
     direction: Array = reduction.raise_hyperplanes(planes[:, :-1], planes[:, -1])[0][0]

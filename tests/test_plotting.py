@@ -1,6 +1,7 @@
 """Pictures are made, show the neurons where they belong, and leave matplotlib alone."""
 
 import io
+import re
 
 import matplotlib
 import numpy as np
@@ -62,6 +63,22 @@ def test_marks_sit_where_the_map_is_one():
         assert abs(problem.eta(q, w, b)[0]) == pytest.approx(problem.alpha, rel=1e-4)
 
 
+@pytest.mark.parametrize("d", [1, 2, 4])
+@pytest.mark.parametrize("loss", ["absolute", "hinge", "interpolation"])
+def test_at_kinks_the_dual_point_is_that_of_the_certificate(d, loss):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, d))
+    y = np.sin(3.0 * X[:, 0]) + 0.3 * rng.standard_normal(40)
+    y = np.where(y > 0.0, 1.0, -1.0) if loss == "hinge" else y
+    problem = RadonTVProblem(X, y, 0.005, loss=loss)
+    solution = solve(problem, tol=1e-6)
+    title = plot_certificate(
+        problem, solution.network, certificate=solution.certificate
+    ).get_title()
+    low, high = re.search(r"neurons: ([\d.]+) to ([\d.]+)", title).groups()
+    assert float(low) > 0.999 and float(high) < 1.001
+
+
 def test_affine_fits_are_drawn():
     for d in (1, 2, 4):
         X = np.random.default_rng(d).normal(size=(20, d))
@@ -87,7 +104,9 @@ def test_slice_of_an_affine_fit_shows_the_largest_eta(alpha):
 
 def test_slice_contains_the_strongest_neurons():
     problem, solution = fitted(3)
-    plane, share = slice_plane(problem, solution.network.merged())
+    plane, share = slice_plane(
+        problem, solution.network.merged(), problem.dual_point(solution.network)
+    )
     assert np.allclose(plane.T @ plane, np.eye(2))
     strongest = solution.network.weights[np.argmax(np.abs(solution.network.amplitudes))]
     assert np.linalg.norm(strongest @ plane) == pytest.approx(1.0)
