@@ -12,8 +12,11 @@ from .checks import Array
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
 EPS = 2.0**-52
 MOST_STEPS, MOST_TRIALS = 200, 100
-RIDGE = 1e-12
-"""Ridge of a Newton step, in units of the largest possible curvature 1 / width."""
+RIDGE, LEAST_RIDGE = 1e-3, 1e-13
+"""First and least ridge of a Newton step, in units of the largest possible curvature 1 / width. It
+falls with every step that need not be shortened: in directions without curvature, as where all rows
+are clipped, no step shall be longer than the search along it makes it."""
+FALL, RISE = 0.03, 10.0
 SHORT = 0.1
 """Part of the first slope that may be left where the search along a step ends, still falling."""
 NEAR = 1e-9
@@ -142,4 +145,5 @@ def minimise_clipped(
             return step
         for a in range(size):
             theta[a] += t * g[a]
+        ridge = max(FALL * ridge, LEAST_RIDGE) if t >= 0.5 else min(RISE * ridge, RIDGE)
     return MOST_STEPS

@@ -150,6 +150,18 @@ def test_clipped_fits_agree_with_damped_newton(loss: Any, mu: float, start: floa
         assert value <= best + 1e-9 * (1.0 + abs(best))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_where_all_margins_are_met_fits_end_nearby(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((21, 2))
+    y = np.where(X[:, 0] + 0.3 * X[:, 1] > 0.2, 1.0, -1.0)
+    fit = RadonTVProblem(X, y, 0.1, loss="hinge").affine_fit()
+    assert np.maximum(1.0 - y * fit(X), 0.0).max() <= 1e-14
+    # The flattest function with these margins is as steep as 1 over the least distance.
+    gap = np.abs(X[:, 0] + 0.3 * X[:, 1] - 0.2).min()
+    assert np.linalg.norm(fit.coef) <= 100.0 / gap
+
+
 def test_clipped_fits_without_curvature_or_rows_that_pull() -> None:
     # All p are clipped at the start, and a row of huge weight on the other side.
     X, y = np.arange(6.0)[:, None], np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e3])
