@@ -17,6 +17,8 @@ RIDGE, LEAST_RIDGE = 1e-3, 1e-13
 falls with every step that need not be shortened: in directions without curvature, as where all rows
 are clipped, no step shall be longer than the search along it makes it."""
 FALL, RISE = 0.03, 10.0
+CURVED = 1e-5
+"""Least pivot of the Hessian, in the same unit, from which on no ridge is needed."""
 SHORT = 0.1
 """Part of the first slope that may be left where the search along a step ends, still falling."""
 NEAR = 1e-9
@@ -106,6 +108,7 @@ def minimise_clipped(
     """
     n, size = B.shape
     r, m, g, H = np.empty(n), np.empty(n), np.empty(size), np.empty((size, size))
+    down, saved = np.empty(size), np.empty((size, size))
     last, ridge = math.inf, RIDGE
     for step in range(MOST_STEPS):
         g[:], H[:], noise = 0.0, 0.0, 0.0
@@ -132,10 +135,22 @@ def minimise_clipped(
             return step
         last = length
         for a in range(size):
-            H[a, a] += ridge / width
-        if not solve_positive(H, g):
-            ridge *= 100.0
-            continue
+            H[a, a] += LEAST_RIDGE / width
+            down[a] = g[a]
+            for b in range(a + 1):
+                saved[a, b] = H[a, b]
+        curved = solve_positive(H, g)
+        for a in range(size):
+            curved = curved and H[a, a] * H[a, a] >= CURVED / width
+        if not curved:
+            for a in range(size):
+                g[a] = down[a]
+                for b in range(a + 1):
+                    H[a, b] = saved[a, b]
+                H[a, a] += ridge / width
+            if not solve_positive(H, g):
+                ridge *= 100.0
+                continue
         for i in range(n):
             m[i] = 0.0
             for a in range(size):
